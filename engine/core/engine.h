@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * EaselEngine: one worker thread, the device, the loaded models, the queue. ui and app talk to this and to jobs only.
+ */
+#pragma once
+
+#include "engine/core/job.h"
+#include "engine/core/pipeline.h"
+
+G_BEGIN_DECLS
+
+#define EASEL_TYPE_ENGINE (easel_engine_get_type ())
+G_DECLARE_FINAL_TYPE (EaselEngine, easel_engine, EASEL, ENGINE, GObject)
+
+typedef struct
+{
+  const char *const *model_roots; /* NULL-terminated folders that hold model folders; first wins */
+  const char *device;             /* "cpu", "cuda", NULL: best available */
+  int threads;                    /* CPU; 0: one per core */
+} EaselEngineSettings;
+
+/* Starts the thread. UNSUPPORTED or DEVICE when the device asked for is not there. */
+EaselEngine *easel_engine_new (const EaselEngineSettings *settings, GError **error);
+
+/* Queues; returns the job (full reference). Any thread. Problems with the request appear as the job's error. */
+EaselJob *easel_engine_submit (EaselEngine *self, EaselRequest *request);
+/* The same for a job made by the caller (with an observer). */
+void easel_engine_submit_job (EaselEngine *self, EaselJob *job);
+
+/* Waits until the job has ended. Not from the main thread of a desktop program. */
+void easel_engine_wait (EaselEngine *self, EaselJob *job);
+
+/* Plans without running; blocking, any thread. */
+gboolean easel_engine_plan (EaselEngine *self, EaselRequest *request, EaselPlan *out, GError **error);
+/* Fills the defaults of a request for its model; blocking, any thread. */
+EaselRequest *easel_engine_resolve (EaselEngine *self, EaselRequest *request, GError **error);
+
+/* Folder of a model given by name or path; NOT_FOUND lists what there is. Caller frees. */
+char *easel_engine_find_model (EaselEngine *self, const char *model, GError **error);
+GPtrArray *easel_engine_list_models (EaselEngine *self); /* EaselModelInfo */
+const char *easel_engine_device_name (EaselEngine *self);
+
+/* Unloads models and gives their memory back; runs between jobs. */
+void easel_engine_unload (EaselEngine *self);
+
+G_END_DECLS

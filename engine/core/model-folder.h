@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A diffusers folder as it is on the Hub: model_index.json names the pipeline class and, for each component, library
+ * and class. Nothing is known by name: everything is read from the configuration.
+ */
+#pragma once
+
+#include "engine/core/json.h"
+#include "engine/core/weights.h"
+
+G_BEGIN_DECLS
+
+typedef struct EaselModelFolder EaselModelFolder;
+
+/* Reads model_index.json and checks that every component it names has its folder. NOT_FOUND, DAMAGED, UNSUPPORTED. */
+EaselModelFolder *easel_model_folder_open (const char *path, GError **error);
+void easel_model_folder_free (EaselModelFolder *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselModelFolder, easel_model_folder_free)
+
+const char *easel_model_folder_path (EaselModelFolder *self);
+const char *easel_model_folder_name (EaselModelFolder *self);           /* last part of the path, or the Hub's name */
+const char *easel_model_folder_pipeline_class (EaselModelFolder *self); /* "SanaPipeline" */
+/* Class of a component ("AutoencoderDC"), or NULL when there is none. */
+const char *easel_model_folder_class (EaselModelFolder *self, const char *component);
+/* path/component; caller frees. */
+char *easel_model_folder_dir (EaselModelFolder *self, const char *component);
+/* config.json of a component (scheduler_config.json for "scheduler"), borrowed; NULL with an error. Read once. */
+JsonObject *easel_model_folder_config (EaselModelFolder *self, const char *component, GError **error);
+/* Opened weights of a component (one instance per call). `variant` may be NULL. */
+EaselWeights *easel_model_folder_weights (EaselModelFolder *self, const char *component, const char *variant,
+                                          GError **error);
+/* Licence: SPDX id or name from README front matter or LICENSE file's first words; NULL when unknown. Caller frees. */
+char *easel_model_folder_licence (EaselModelFolder *self);
+
+/* What `easel-cli models` and the models page list: a quick look that opens no weights beyond their headers' sizes. */
+typedef struct
+{
+  char *name, *path, *pipeline_class, *licence, *dtype;
+  guint64 bytes;       /* of the files one run needs */
+  int default_size;    /* pixels on a side, 0 unknown */
+  char *problem;       /* NULL, or why it cannot be used */
+} EaselModelInfo;
+void easel_model_info_free (EaselModelInfo *info);
+/* Every model folder directly below one of `roots` (NULL-terminated); EaselModelInfo, sorted by name. Never fails. */
+GPtrArray *easel_model_folder_list (const char *const *roots);
+
+G_END_DECLS

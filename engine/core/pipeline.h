@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What every pipeline class offers the engine. A table maps class names of model_index.json to these.
+ */
+#pragma once
+
+#include "engine/core/job.h"
+#include "engine/core/model-folder.h"
+
+G_BEGIN_DECLS
+
+typedef struct EaselPipeline EaselPipeline;
+
+/* The plan of one job: what it will need, before it runs. */
+typedef struct
+{
+  guint64 weights_bytes;      /* held at the peak */
+  guint64 activations_bytes;  /* largest arena of any stage */
+  guint64 peak_bytes;         /* of the whole job on this device */
+  double flops;               /* whole job, one picture */
+  int steps, width, height, frames;
+  char *summary;              /* a sentence for the person */
+} EaselPlan;
+void easel_plan_clear (EaselPlan *plan);
+
+typedef struct
+{
+  const char *pipeline_class; /* "SanaPipeline" */
+  /* Opens what is cheap (configs, tokenizer); weights are mapped when a stage needs them. */
+  EaselPipeline *(*open) (EaselModelFolder *folder, EaselDevice *device, GError **error);
+  /* Fills every default and checks every model-dependent rule; BAD_REQUEST says the rule and the nearest good value. */
+  EaselRequest *(*resolve) (EaselPipeline *self, EaselRequest *request, GError **error);
+  gboolean (*plan) (EaselPipeline *self, EaselRequest *resolved, EaselPlan *out, GError **error);
+  /* One picture or clip. Engine thread only. CANCELLED, NO_MEMORY, DAMAGED, …; *out untouched on failure. */
+  gboolean (*run) (EaselPipeline *self, EaselRequest *resolved, EaselJob *job, EaselPicture **out, GError **error);
+  void (*free) (EaselPipeline *self);
+} EaselPipelineClass;
+
+struct EaselPipeline
+{
+  const EaselPipelineClass *klass;
+  /* the pipeline's own follows */
+};
+
+/* The class for a folder; UNSUPPORTED names the class and lists what is known. */
+const EaselPipelineClass *easel_pipeline_class_find (const char *pipeline_class, GError **error);
+
+G_END_DECLS

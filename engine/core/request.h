@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * EaselRequest: every setting of one picture or clip, the seed included. Immutable and reference-counted: made from a
+ * builder struct, shared between threads, written to files as JSON ("easel" chunk, gallery) and read back.
+ */
+#pragma once
+
+#include "engine/core/json.h"
+
+G_BEGIN_DECLS
+
+#define EASEL_PROMPT_MAX_BYTES (64u << 10)
+
+typedef struct
+{
+  const char *model;    /* a name ("starter-sana") or a folder; never written to files as a path: its name is */
+  const char *prompt;   /* UTF-8 */
+  const char *negative; /* "" when none */
+  int width, height;    /* pixels of the result; 0: the model's default */
+  int steps;            /* 0: the model's default */
+  double guidance;      /* < 0: the model's default; NaN is refused */
+  gint64 seed;          /* < 0: drawn when the request is resolved */
+  const char *sampler;  /* NULL: the model's own */
+  int count;            /* pictures; picture i uses seed + i. 0: 1 */
+  gboolean resolution_binning;  /* as diffusers: nearest trained size, then resize and crop. default TRUE */
+  gboolean human_instruction;   /* the complex human instruction of Sana. default: as the model was trained */
+  int max_tokens;       /* 0: 300 (Sana), 226 (CogVideoX) */
+  int frames;           /* clips; 0: the model's default */
+  double fps;           /* clips; 0: the model's */
+  const char *noise;    /* "cpu" (default) or "cuda": whose starting noise */
+  const char *precision;/* NULL: as the model was trained */
+} EaselRequestSettings;
+
+/* All zero but: guidance -1, seed -1, resolution_binning TRUE, human_instruction TRUE, negative "". */
+#define EASEL_REQUEST_SETTINGS_INIT                                                                                  \
+  { .prompt = "", .negative = "", .guidance = -1, .seed = -1, .resolution_binning = TRUE, .human_instruction = TRUE }
+
+typedef struct EaselRequest EaselRequest;
+
+/* Copies the strings. BAD_REQUEST names the setting: prompt not UTF-8 or over EASEL_PROMPT_MAX_BYTES, sizes not a
+ * positive multiple the caller can check later, NaN, counts outside [1, 10000], … Model-dependent rules are checked by
+ * the pipeline (easel_pipeline_resolve). */
+EaselRequest *easel_request_new (const EaselRequestSettings *settings, GError **error);
+EaselRequest *easel_request_ref (EaselRequest *self);
+void easel_request_unref (EaselRequest *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselRequest, easel_request_unref)
+/* Borrowed view, valid while the request lives. */
+const EaselRequestSettings *easel_request_settings (EaselRequest *self);
+
+/* Complete JSON, one line, caller frees; and back. Unknown members are ignored (newer versions), wrong types refused. */
+char *easel_request_to_json (EaselRequest *self);
+EaselRequest *easel_request_from_json (const char *text, gsize length, GError **error);
+
+/* The line other tools read ("parameters" in PNG): prompt, newline, "Negative prompt: …", newline,
+ * "Steps: 20, Sampler: …, CFG scale: …, Seed: …, Size: WxH, Model: …, Version: Easel x". Caller frees; and back, also
+ * from other tools' text (unknown keys ignored). */
+char *easel_request_to_parameters (EaselRequest *self);
+EaselRequest *easel_request_from_parameters (const char *text, gsize length, GError **error);
+
+G_END_DECLS

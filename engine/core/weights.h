@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The weights of one component: one safetensors file or several shards, found as they lie on the Hub. A model asks
+ * for each tensor by name with the shape its configuration says; what is missing or of another shape is an error
+ * that names tensor, file and both shapes.
+ *
+ * On a device that maps weights (the CPU) tensors are views into the mapped file in the file's dtype; elsewhere they
+ * are uploaded once and live as long as this object.
+ */
+#pragma once
+
+#include "engine/core/error.h"
+#include "engine/core/safetensors.h"
+
+G_BEGIN_DECLS
+
+typedef struct EaselWeights EaselWeights;
+
+/* Opens the best file set in `dir` for `variant` (NULL: none preferred):
+ *   {diffusion_pytorch_model,model}[.variant].safetensors, else the sharded set through its index
+ *   ({stem}.safetensors.index[.variant].json, shard names from its weight_map, never outside `dir`).
+ * Without a variant asked for, the plain set is preferred, then bf16, then fp16. NOT_FOUND, DAMAGED, IO. */
+EaselWeights *easel_weights_open (const char *dir, const char *variant, GError **error);
+
+/* One file, for golden tensors and tests. */
+EaselWeights *easel_weights_open_file (const char *path, GError **error);
+
+/* Says where tensors shall live from now on; NULL or a mapping device: in the mapped files. Device borrowed. */
+void easel_weights_set_device (EaselWeights *self, EaselDevice *device);
+
+void easel_weights_free (EaselWeights *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselWeights, easel_weights_free)
+
+/* A builder in the style of EaselFields: the first problem sticks, check once at the end with easel_weights_done().
+ * Gives EASEL_NO_TENSOR after a problem. The name may hold printf conversions. Counts the tensor as used.
+ *   w = easel_weights_take (weights, EASEL_SHAPE (n, k), "blocks.%d.attn.weight", i); */
+#define EASEL_SHAPE(...) (int) (sizeof ((gint64[]){ __VA_ARGS__ }) / sizeof (gint64)), (const gint64[]){ __VA_ARGS__ }
+EaselTensor easel_weights_take (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
+    G_GNUC_PRINTF (4, 5);
+/* Absent is not a problem: gives EASEL_NO_TENSOR. Another shape is. */
+EaselTensor easel_weights_take_optional (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
+    G_GNUC_PRINTF (4, 5);
+gboolean easel_weights_has (EaselWeights *self, const char *name, ...) G_GNUC_PRINTF (2, 3);
+
+/* TRUE when all that was asked for was there; else moves the error out. */
+gboolean easel_weights_done (EaselWeights *self, GError **error);
+
+/* Names in the files that nothing asked for (a sign of an unsupported model); borrowed names, free the array. */
+GPtrArray *easel_weights_unused (EaselWeights *self);
+
+guint64 easel_weights_bytes (EaselWeights *self);      /* of all tensors in the files */
+guint64 easel_weights_parameters (EaselWeights *self); /* elements */
+EaselDtype easel_weights_dtype (EaselWeights *self);   /* of most elements */
+
+/* Lets the system drop the mapped pages (madvise): after the text encoder has done its work. */
+void easel_weights_drop_pages (EaselWeights *self);
+
+G_END_DECLS

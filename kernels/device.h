@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Where arithmetic happens: a device (the CPU, one CUDA card), and a stream on it.
+ *
+ * A stream is what ops are issued on. It carries the arena they take their outputs from and the first error that
+ * happened: after an error every further op and allocation on it is a no-op, so a model's forward pass is written
+ * as a story and checked once per block. Kernels know neither GLib nor models; the engine turns an EaselStatus into
+ * a GError.
+ *
+ * Threads: a device may be shared; a stream belongs to one thread at a time.
+ */
+#pragma once
+
+#include "tensor.h"
+
+typedef enum
+{
+  EASEL_STATUS_OK,
+  EASEL_STATUS_NO_MEMORY,   /* the device could not give `bytes` */
+  EASEL_STATUS_BAD_SHAPE,   /* an op was called with shapes or dtypes that do not fit: a bug or a hostile file */
+  EASEL_STATUS_UNSUPPORTED, /* the backend has no kernel for it */
+  EASEL_STATUS_DEVICE,      /* the device reported a fault; reopen it */
+} EaselStatus;
+
+typedef struct EaselDevice EaselDevice;
+typedef struct EaselStream EaselStream;
+typedef struct EaselOps EaselOps; /* ops.h */
+
+/* What a backend provides. Filled once, never changed. */
+typedef struct
+{
+  const char *kind; /* "cpu", "cuda", "dry" */
+  EaselStatus (*alloc) (EaselDevice *device, size_t bytes, void **out); /* 64-byte aligned at least */
+  void (*free) (EaselDevice *device, void *data, size_t bytes);
+  /* Copies between host and device, in order with the stream's ops; complete when they return. */
+  EaselStatus (*upload) (EaselStream *stream, void *dst, const void *src, size_t bytes);
+  EaselStatus (*download) (EaselStream *stream, void *dst, const void *src, size_t bytes);
+  EaselStatus (*synchronize) (EaselStream *stream);
+  void (*close) (EaselDevice *device);
+  const EaselOps *ops;
+} EaselBackend;
+
+struct EaselDevice
+{
+  const EaselBackend *backend;
+  char name[64];           /* "CPU, 8 threads (AVX-512)", "NVIDIA H200" */
+  EaselDtype act_dtype;    /* dtype of activations between ops: f32 on the CPU */
+  bool maps_weights;       /* weights are used where the file is mapped; otherwise they are uploaded */
+  uint64_t memory_limit;   /* bytes alloc may have given out at once; 0: whatever there is */
+  uint64_t memory_used;    /* bytes given out now */
+  uint64_t memory_peak;    /* most given out since easel_device_reset_peak() */
+  int fail_after;          /* tests: the n-th allocation from now fails; 0: never */
+  void *priv;
+};
+
+/* The CPU with n_threads threads (0: one per core it may run on). *out is owned by the caller. */
+EaselStatus easel_cpu_device_open (int n_threads, EaselDevice **out);
+
+/* A device that computes nothing and gives out addresses that must not be read: running a model on it measures the
+ * model's activations (arena peak), its work (stream->flops, bytes) and its launches. Cannot fail but for memory. */
+EaselStatus easel_dry_device_open (EaselDtype act_dtype, EaselDevice **out);
+
+/* Frees the device and NULLs the pointer. All of its memory must have been given back. */
+void easel_device_close (EaselDevice **device);
+
+/* Counted allocation. 0 bytes is BAD_SHAPE. *out untouched on failure. */
+EaselStatus easel_device_alloc (EaselDevice *device, size_t bytes, void **out);
+void easel_device_free (EaselDevice *device, void *data, size_t bytes);
+void easel_device_reset_peak (EaselDevice *device);
+
+struct EaselStream
+{
+  EaselDevice *device;
+  /* Arena: [base, base + capacity). Outputs of ops are cut from it in order; a mark gives everything after it back. */
+  char *base;
+  size_t capacity, used, peak;
+  /* First error; status stays until easel_stream_clear(). message names op, shapes and bytes. */
+  EaselStatus status;
+  char message[256];
+  /* What was issued since easel_stream_reset_counters(): for plans, tests and benchmarks. */
+  uint64_t launches;
+  double flops, bytes;
+  void *priv; /* the backend's (a cudaStream_t, …) */
+};
+
+/* A stream with an arena of `arena_bytes` (on the dry device: unlimited, pass 0). NO_MEMORY leaves *out untouched. */
+EaselStatus easel_stream_open (EaselDevice *device, size_t arena_bytes, EaselStream **out);
+void easel_stream_close (EaselStream **stream);
+
+/* A tensor from the arena. 64-byte aligned, uninitialised. On failure the stream's error is set and .data is NULL. */
+EaselTensor easel_stream_alloc (EaselStream *stream, EaselDtype dtype, int n_dims, const int64_t *shape);
+
+#define easel_new(stream, dtype, ...)                                                                        \
+  easel_stream_alloc ((stream), (dtype), (int) (sizeof ((int64_t[]){ __VA_ARGS__ }) / sizeof (int64_t)), \
+                      (const int64_t[]){ __VA_ARGS__ })
+
+/* Everything allocated after the mark is given back by release; tensors from there must not be used any more. */
+size_t easel_stream_mark (EaselStream *stream);
+void easel_stream_release (EaselStream *stream, size_t mark);
+
+/* Host to device and back; sizes are those of the tensor. No-ops (download: zero-fills) on the dry device. */
+void easel_upload (EaselStream *stream, EaselTensor dst, const void *src);
+void easel_download (EaselStream *stream, void *dst, EaselTensor src);
+void easel_synchronize (EaselStream *stream);
+
+/* True when the stream computes nothing (dry device): host code must not look at results. */
+bool easel_stream_is_dry (const EaselStream *stream);
+
+/* Sets the error unless one is set already. For backends and ops. */
+void easel_stream_fail (EaselStream *stream, EaselStatus status, const char *format, ...)
+    __attribute__ ((format (printf, 3, 4)));
+bool easel_stream_ok (const EaselStream *stream);
+void easel_stream_clear (EaselStream *stream);
+void easel_stream_reset_counters (EaselStream *stream);
