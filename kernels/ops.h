@@ -150,7 +150,7 @@ typedef struct
   EaselTensor y;
 } EaselLincombArgs;
 
-/* y = x + r, act or f32; r is repeated along the leading dimensions of x (count of r divides count of x). y may be x. */
+/* y = x + r, act or f32; r is repeated along the leading dimensions of x (its count divides x's). y may be x. */
 typedef struct
 {
   EaselTensor x, r, y;

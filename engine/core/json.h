@@ -16,7 +16,7 @@ G_BEGIN_DECLS
 
 #define EASEL_JSON_MAX_BYTES (16u << 20)
 
-/* The object at `path`. NOT_FOUND, IO, DAMAGED (not JSON, not an object, larger than EASEL_JSON_MAX_BYTES). Any thread. */
+/* The object at `path`. NOT_FOUND, IO, DAMAGED (not JSON, not an object, over EASEL_JSON_MAX_BYTES). Any thread. */
 JsonObject *easel_json_load (const char *path, GError **error);
 
 /* The same from memory; `where` names the source in errors. */

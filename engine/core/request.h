@@ -47,7 +47,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselRequest, easel_request_unref)
 /* Borrowed view, valid while the request lives. */
 const EaselRequestSettings *easel_request_settings (EaselRequest *self);
 
-/* Complete JSON, one line, caller frees; and back. Unknown members are ignored (newer versions), wrong types refused. */
+/* Complete JSON, one line, caller frees; and back. Unknown members are ignored (newer versions), wrong types not. */
 char *easel_request_to_json (EaselRequest *self);
 EaselRequest *easel_request_from_json (const char *text, gsize length, GError **error);
 

@@ -23,7 +23,7 @@ gboolean easel_image_write (EaselPicture *picture, const char *path, const Easel
 /* Reads pixels (8-bit RGB) and, when inside, the request. DAMAGED, UNSUPPORTED, NOT_FOUND. Hostile input. */
 EaselPicture *easel_image_read (const char *path, GError **error);
 
-/* Only the texts: keys and values (PNG text chunks; for JPEG and WebP "parameters", "easel"). Hash of char* to char*. */
+/* Only the texts, char* to char*: PNG text chunks; for JPEG and WebP "parameters" and "easel". */
 GHashTable *easel_image_read_texts (const char *path, GError **error);
 GHashTable *easel_image_parse_texts (const void *data, gsize size, const char *where, GError **error);
 /* The request inside, from "easel" JSON or else from "parameters"; NOT_FOUND when there is neither. */

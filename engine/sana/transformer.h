@@ -29,8 +29,8 @@ void easel_sana_transformer_free (EaselSanaTransformer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselSanaTransformer, easel_sana_transformer_free)
 const EaselSanaConfig *easel_sana_transformer_config (EaselSanaTransformer *self);
 
-/* What does not change between the steps of a job: caption projection and norm, cross-attention keys and values of every
- * block, position table. Lives in the arena from which it was made. */
+/* What does not change between the steps of a job: caption projection and norm, cross-attention keys and values of all
+ * blocks, position table. Lives in the arena from which it was made. */
 typedef struct EaselSanaContext EaselSanaContext;
 
 /* text: [batch, n_text, caption_channels] act; mask: host [batch, n_text], 1 = real, borrowed for the call; h, w latent

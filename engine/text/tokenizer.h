@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * SentencePiece tokenizers of model folders (tokenizer/tokenizer.model or tokenizer/spiece.model), over libsentencepiece
+ * SentencePiece tokenizers of model folders (tokenizer/tokenizer.model, tokenizer/spiece.model), over libsentencepiece
  * behind a thin C shim (sentencepiece-shim.cc, the only C++ file). Text that spells a special token ("<bos>", "<pad>")
  * is plain text.
  */

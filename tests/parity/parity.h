@@ -31,8 +31,8 @@ typedef struct
 /* Tables, one a room, each ended by { NULL }. */
 extern const ParityFamily parity_core[], parity_text[], parity_samplers[], parity_sana[];
 
-/* ||got - want|| / ||want|| against `bound` (relative); NaN or Inf fails. `want`: the case's tensor of that name (any float
- * dtype, count n). Prints a row. */
+/* ||got - want|| / ||want|| against `bound` (relative); NaN or Inf fails. `want`: the case's tensor of that name (any
+ * float dtype, count n). Prints a row. */
 void parity_check (ParityCase *c, const char *want, const float *got, gint64 n, double bound);
 /* The same, only over rows [n_rows, row] where keep[row] != 0. */
 void parity_check_rows (ParityCase *c, const char *want, const float *got, gint64 n_rows, gint64 row,
