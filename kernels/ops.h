@@ -33,12 +33,13 @@ typedef struct
 
 /* y[m,n] = residual[m,n] + gate[b,n] * act (sum_k x[m,k] w[n,k] + bias[n])
  * x [M, K] act; w [N, K]; bias [N]; gate [B, N] f32; residual [M, N] act, may be y; y [M, N] act.
- * Leading dimensions of x and y are folded into M. x_stride: elements between rows of x (0: K). */
+ * Leading dimensions of x and y are folded into M. x_stride, y_stride: elements between rows of x (0: K) and of y (0: N),
+ * for columns inside a wider matrix: y.shape is then still [M, N]. */
 typedef struct
 {
   EaselTensor x, w, bias, gate, residual, y;
   EaselAct act;
-  int64_t x_stride;
+  int64_t x_stride, y_stride;
 } EaselLinearArgs;
 
 /* y = residual + act (conv (x, w) + bias), zero padding of `pad` on every side.
@@ -67,7 +68,7 @@ typedef enum
 
 /* n = norm (x[m,:]) * (weight_offset + weight) + bias;  y[m,:] = residual + act (n * (1 + scale[b,:]) + shift[b,:])
  * x [M, C] act; weight, bias [C]; scale, shift [B, C] f32; residual, y [M, C] act; y may be x. Leading dimensions are
- * folded. x_stride, y_stride: elements between rows (0: C). weight_offset: 0, or 1 (Gemma). */
+ * folded. x_stride, y_stride: elements between rows (0: C). y may also be residual. weight_offset: 0, or 1 (Gemma). */
 typedef struct
 {
   EaselNormKind kind;
@@ -79,12 +80,14 @@ typedef struct
 
 /* ReLU linear attention (Sana, DC-AE): with q' = relu (q), k' = relu (k), in f32:
  * y[b,i,h,:] = q'_i (sum_j k'_j^T v_j) / (q'_i sum_j k'_j + eps)
- * heads * head_dim columns in y [B, N, heads * head_dim] act, contiguous. */
+ * heads * head_dim columns in y [B, N, heads * head_dim] act; y_stride: elements between rows of y (0: heads * head_dim),
+ * for columns inside a wider matrix. */
 typedef struct
 {
   EaselHeads q, k, v;
   EaselTensor y;
   int64_t heads, head_dim;
+  int64_t y_stride;
   float eps;
 } EaselLinearAttentionArgs;
 
