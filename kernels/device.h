@@ -36,6 +36,10 @@ typedef struct
   EaselStatus (*upload) (EaselStream *stream, void *dst, const void *src, size_t bytes);
   EaselStatus (*download) (EaselStream *stream, void *dst, const void *src, size_t bytes);
   EaselStatus (*synchronize) (EaselStream *stream);
+  /* Optional: fill and drop stream->priv. Called before the arena is allocated and before it is freed; a stream_open
+   * that sets stream->base and ->capacity brings its own arena. */
+  EaselStatus (*stream_open) (EaselStream *stream);
+  void (*stream_close) (EaselStream *stream);
   void (*close) (EaselDevice *device);
   const EaselOps *ops;
 } EaselBackend;
@@ -53,8 +57,23 @@ struct EaselDevice
   void *priv;
 };
 
-/* The CPU with n_threads threads (0: one per core it may run on). *out is owned by the caller. */
+/* The CPU with n_threads threads (0: one per core it may run on). *out is owned by the caller. Results do not depend on
+ * the number of threads. A few MiB of scratch are allocated here (counted) and none later. */
 EaselStatus easel_cpu_device_open (int n_threads, EaselDevice **out);
+
+/* Which set of kernels: the plain twins (C and OpenBLAS) and the vectorised ones for a width of vectors. */
+typedef enum
+{
+  EASEL_CPU_BEST, /* the fastest this processor has */
+  EASEL_CPU_PLAIN,
+  EASEL_CPU_SIMD_128, /* what every processor of the architecture has: SSE2, NEON */
+  EASEL_CPU_SIMD_AVX2,
+  EASEL_CPU_SIMD_AVX512,
+  EASEL_CPU_N_LEVELS
+} EaselCpuLevel;
+
+/* The same with a chosen set, for tests and benchmarks. UNSUPPORTED when this processor or build lacks it. */
+EaselStatus easel_cpu_device_open_level (int n_threads, EaselCpuLevel level, EaselDevice **out);
 
 /* A device that computes nothing and gives out addresses that must not be read: running a model on it measures the
  * model's activations (arena peak), its work (stream->flops, bytes) and its launches. Cannot fail but for memory. */
@@ -74,6 +93,7 @@ struct EaselStream
   /* Arena: [base, base + capacity). Outputs of ops are cut from it in order; a mark gives everything after it back. */
   char *base;
   size_t capacity, used, peak;
+  bool owns_arena; /* base came from easel_device_alloc */
   /* First error; status stays until easel_stream_clear(). message names op, shapes and bytes. */
   EaselStatus status;
   char message[256];

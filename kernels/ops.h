@@ -191,43 +191,37 @@ typedef struct
   int factor;
 } EaselPixelUnshuffleArgs;
 
+/* Every operation once, X (name, type of arguments): tables of backends, counters and tests are written with it. */
+#define EASEL_FOR_EACH_OP(X) \
+  X (linear, EaselLinearArgs) \
+  X (conv2d, EaselConv2dArgs) \
+  X (depthwise_glu, EaselDepthwiseGluArgs) \
+  X (norm, EaselNormArgs) \
+  X (linear_attention, EaselLinearAttentionArgs) \
+  X (attention, EaselAttentionArgs) \
+  X (rope, EaselRopeArgs) \
+  X (embedding, EaselEmbeddingArgs) \
+  X (timestep_embedding, EaselTimestepEmbeddingArgs) \
+  X (glu, EaselGluArgs) \
+  X (lincomb, EaselLincombArgs) \
+  X (add, EaselAddArgs) \
+  X (layout, EaselLayoutArgs) \
+  X (cast, EaselCastArgs) \
+  X (pixel_shuffle, EaselPixelShuffleArgs) \
+  X (pixel_unshuffle, EaselPixelUnshuffleArgs)
+
 struct EaselOps
 {
-  void (*linear) (EaselStream *s, const EaselLinearArgs *a);
-  void (*conv2d) (EaselStream *s, const EaselConv2dArgs *a);
-  void (*depthwise_glu) (EaselStream *s, const EaselDepthwiseGluArgs *a);
-  void (*norm) (EaselStream *s, const EaselNormArgs *a);
-  void (*linear_attention) (EaselStream *s, const EaselLinearAttentionArgs *a);
-  void (*attention) (EaselStream *s, const EaselAttentionArgs *a);
-  void (*rope) (EaselStream *s, const EaselRopeArgs *a);
-  void (*embedding) (EaselStream *s, const EaselEmbeddingArgs *a);
-  void (*timestep_embedding) (EaselStream *s, const EaselTimestepEmbeddingArgs *a);
-  void (*glu) (EaselStream *s, const EaselGluArgs *a);
-  void (*lincomb) (EaselStream *s, const EaselLincombArgs *a);
-  void (*add) (EaselStream *s, const EaselAddArgs *a);
-  void (*layout) (EaselStream *s, const EaselLayoutArgs *a);
-  void (*cast) (EaselStream *s, const EaselCastArgs *a);
-  void (*pixel_shuffle) (EaselStream *s, const EaselPixelShuffleArgs *a);
-  void (*pixel_unshuffle) (EaselStream *s, const EaselPixelUnshuffleArgs *a);
+#define EASEL_OP_MEMBER(name, Args) void (*name) (EaselStream *s, const Args *a);
+  EASEL_FOR_EACH_OP (EASEL_OP_MEMBER)
+#undef EASEL_OP_MEMBER
 };
 
-/* Checked calls. Each is a no-op on a stream that has failed. */
-void easel_op_linear (EaselStream *s, const EaselLinearArgs *a);
-void easel_op_conv2d (EaselStream *s, const EaselConv2dArgs *a);
-void easel_op_depthwise_glu (EaselStream *s, const EaselDepthwiseGluArgs *a);
-void easel_op_norm (EaselStream *s, const EaselNormArgs *a);
-void easel_op_linear_attention (EaselStream *s, const EaselLinearAttentionArgs *a);
-void easel_op_attention (EaselStream *s, const EaselAttentionArgs *a);
-void easel_op_rope (EaselStream *s, const EaselRopeArgs *a);
-void easel_op_embedding (EaselStream *s, const EaselEmbeddingArgs *a);
-void easel_op_timestep_embedding (EaselStream *s, const EaselTimestepEmbeddingArgs *a);
-void easel_op_glu (EaselStream *s, const EaselGluArgs *a);
-void easel_op_lincomb (EaselStream *s, const EaselLincombArgs *a);
-void easel_op_add (EaselStream *s, const EaselAddArgs *a);
-void easel_op_layout (EaselStream *s, const EaselLayoutArgs *a);
-void easel_op_cast (EaselStream *s, const EaselCastArgs *a);
-void easel_op_pixel_shuffle (EaselStream *s, const EaselPixelShuffleArgs *a);
-void easel_op_pixel_unshuffle (EaselStream *s, const EaselPixelUnshuffleArgs *a);
+/* Checked calls, void easel_op_NAME (EaselStream *s, const EaselNameArgs *a). Each is a no-op on a stream that has
+ * failed. */
+#define EASEL_OP_PROTOTYPE(name, Args) void easel_op_##name (EaselStream *s, const Args *a);
+EASEL_FOR_EACH_OP (EASEL_OP_PROTOTYPE)
+#undef EASEL_OP_PROTOTYPE
 
 #define easel_linear(s, ...) easel_op_linear ((s), &(EaselLinearArgs){ __VA_ARGS__ })
 #define easel_conv2d(s, ...) easel_op_conv2d ((s), &(EaselConv2dArgs){ __VA_ARGS__ })

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "plain.h"
+
+typedef struct
+{
+  const float *x;
+  int64_t stride;
+} Rows;
+
+static void
+linear_row (const void *data, int64_t m, int64_t k0, int64_t n, float *out)
+{
+  const Rows *rows = data;
+
+  memcpy (out, rows->x + m * rows->stride + k0, (size_t) n * sizeof *out);
+}
+
+void
+easel_plain_linear (EaselStream *s, const EaselLinearArgs *a)
+{
+  int64_t n = a->w.shape[0], k = easel_tensor_count (&a->w) / n, m = easel_tensor_count (&a->y) / n;
+  Rows rows = { .x = a->x.data, .stride = a->x_stride ? a->x_stride : k };
+
+  easel_plain_product (&(EaselPlainProduct){
+      .cpu = easel_cpu (s),
+      .row = linear_row,
+      .row_data = &rows,
+      .w = a->w.data,
+      .w_dtype = a->w.dtype,
+      .bias = a->bias.data,
+      .bias_dtype = a->bias.dtype,
+      .gate = a->gate.data,
+      .gate_rows = a->gate.data ? m / (easel_tensor_count (&a->gate) / n) : 1,
+      .residual = a->residual.data,
+      .c = a->y.data,
+      .ldc = n,
+      .m = m,
+      .n = n,
+      .k = k,
+      .act = a->act,
+  });
+}

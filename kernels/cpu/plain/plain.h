@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Shared by the plain kernels.
+ */
+#pragma once
+
+#include "kernels/cpu/cpu.h"
+#include "kernels/half.h"
+
+#include <math.h>
+
+static inline float
+easel_plain_act (float x, EaselAct act)
+{
+  switch (act)
+    {
+    case EASEL_ACT_RELU:
+      return x > 0 || x != x ? x : 0;
+    case EASEL_ACT_SILU:
+      return x / (1 + expf (-x));
+    case EASEL_ACT_GELU_TANH:
+      return 0.5f * x * (1 + tanhf (0.7978845608028654f * (x + 0.044715f * x * x * x)));
+    default:
+      return x;
+    }
+}
+
+/* Rows of a matrix product: writes columns [k0, k0 + n) of row m as f32 to out. */
+typedef void (*EaselPlainRowFunc) (const void *data, int64_t m, int64_t k0, int64_t n, float *out);
+
+/* One product: c[m, n] = residual + gate * act (sum_k row (m)[k] w[n, k] + bias[n]) for all m, n. `c` and `residual`
+ * have ldc elements between rows. Split into tiles of fixed size; each calls sgemm with weights converted to f32. */
+typedef struct
+{
+  const EaselCpu *cpu;
+  EaselPlainRowFunc row;
+  const void *row_data;
+  const void *w, *bias;
+  EaselDtype w_dtype, bias_dtype;
+  int64_t w_start, bias_start; /* elements before the first used */
+  const float *gate;           /* [m / gate_rows, n] or NULL */
+  int64_t gate_rows;
+  const float *residual;
+  float *c;
+  int64_t ldc, m, n, k;
+  EaselAct act;
+} EaselPlainProduct;
+
+void easel_plain_product (const EaselPlainProduct *p);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What all devices share: counted allocation, the arena, the sticky error. Counters are atomic, since a device may be
+ * used by several threads; a stream is not.
+ */
+#include "device.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGNMENT 64
+
+void
+easel_device_close (EaselDevice **device)
+{
+  if (!*device)
+    return;
+  (*device)->backend->close (*device);
+  *device = NULL;
+}
+
+EaselStatus
+easel_device_alloc (EaselDevice *device, size_t bytes, void **out)
+{
+  EaselStatus status;
+  uint64_t used, peak;
+  void *data = NULL;
+
+  if (bytes == 0)
+    return EASEL_STATUS_BAD_SHAPE;
+  if (__atomic_load_n (&device->fail_after, __ATOMIC_RELAXED) > 0 &&
+      __atomic_sub_fetch (&device->fail_after, 1, __ATOMIC_RELAXED) == 0)
+    return EASEL_STATUS_NO_MEMORY;
+
+  /* Reserve before asking the backend, so that two threads cannot pass the limit together. */
+  used = __atomic_add_fetch (&device->memory_used, bytes, __ATOMIC_RELAXED);
+  if (used < bytes || (device->memory_limit && used > device->memory_limit))
+    {
+      __atomic_sub_fetch (&device->memory_used, bytes, __ATOMIC_RELAXED);
+      return EASEL_STATUS_NO_MEMORY;
+    }
+  if ((status = device->backend->alloc (device, bytes, &data)) != EASEL_STATUS_OK)
+    {
+      __atomic_sub_fetch (&device->memory_used, bytes, __ATOMIC_RELAXED);
+      return status;
+    }
+  peak = __atomic_load_n (&device->memory_peak, __ATOMIC_RELAXED);
+  while (used > peak && !__atomic_compare_exchange_n (&device->memory_peak, &peak, used, true, __ATOMIC_RELAXED,
+                                                      __ATOMIC_RELAXED))
+    ;
+  *out = data;
+  return EASEL_STATUS_OK;
+}
+
+void
+easel_device_free (EaselDevice *device, void *data, size_t bytes)
+{
+  if (!data)
+    return;
+  device->backend->free (device, data, bytes);
+  __atomic_sub_fetch (&device->memory_used, bytes, __ATOMIC_RELAXED);
+}
+
+void
+easel_device_reset_peak (EaselDevice *device)
+{
+  __atomic_store_n (&device->memory_peak, __atomic_load_n (&device->memory_used, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+}
+
+EaselStatus
+easel_stream_open (EaselDevice *device, size_t arena_bytes, EaselStream **out)
+{
+  EaselStatus status;
+  EaselStream *self;
+  void *base = NULL;
+
+  if (!(self = calloc (1, sizeof *self)))
+    return EASEL_STATUS_NO_MEMORY;
+  self->device = device;
+  if (device->backend->stream_open && (status = device->backend->stream_open (self)) != EASEL_STATUS_OK)
+    {
+      free (self);
+      return status;
+    }
+  /* A backend may have provided an arena of its own (the dry device does). */
+  if (!self->base && arena_bytes > 0)
+    {
+      if ((status = easel_device_alloc (device, arena_bytes, &base)) != EASEL_STATUS_OK)
+        {
+          if (device->backend->stream_close)
+            device->backend->stream_close (self);
+          free (self);
+          return status;
+        }
+      self->base = base;
+      self->capacity = arena_bytes;
+      self->owns_arena = true;
+    }
+  *out = self;
+  return EASEL_STATUS_OK;
+}
+
+void
+easel_stream_close (EaselStream **stream)
+{
+  EaselStream *self = *stream;
+
+  if (!self)
+    return;
+  if (self->device->backend->stream_close)
+    self->device->backend->stream_close (self);
+  if (self->owns_arena)
+    easel_device_free (self->device, self->base, self->capacity);
+  free (self);
+  *stream = NULL;
+}
+
+EaselTensor
+easel_stream_alloc (EaselStream *self, EaselDtype dtype, int n_dims, const int64_t *shape)
+{
+  size_t bytes = easel_dtype_size (dtype);
+  size_t start = (self->used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+
+  if (self->status != EASEL_STATUS_OK)
+    return EASEL_NO_TENSOR;
+  if (n_dims < 1 || n_dims > EASEL_MAX_DIMS || bytes == 0)
+    {
+      easel_stream_fail (self, EASEL_STATUS_BAD_SHAPE, "a tensor of %d dimensions", n_dims);
+      return EASEL_NO_TENSOR;
+    }
+  for (int i = 0; i < n_dims; i++)
+    if (shape[i] < 1 || __builtin_mul_overflow (bytes, (size_t) shape[i], &bytes) || bytes > PTRDIFF_MAX / 2)
+      {
+        easel_stream_fail (self, EASEL_STATUS_BAD_SHAPE, "a tensor with a dimension of %lld", (long long) shape[i]);
+        return EASEL_NO_TENSOR;
+      }
+  if (start > self->capacity || bytes > self->capacity - start)
+    {
+      easel_stream_fail (self, EASEL_STATUS_NO_MEMORY, "the arena has %zu of %zu bytes left, %zu more are needed",
+                         self->capacity - (start < self->capacity ? start : self->capacity), self->capacity, bytes);
+      return EASEL_NO_TENSOR;
+    }
+  self->used = start + bytes;
+  if (self->used > self->peak)
+    self->peak = self->used;
+  return easel_tensor (self->base + start, dtype, n_dims, shape);
+}
+
+size_t
+easel_stream_mark (EaselStream *self)
+{
+  return self->used;
+}
+
+void
+easel_stream_release (EaselStream *self, size_t mark)
+{
+  if (mark <= self->used)
+    self->used = mark;
+}
+
+void
+easel_upload (EaselStream *self, EaselTensor dst, const void *src)
+{
+  EaselStatus status;
+
+  if (self->status != EASEL_STATUS_OK || !dst.data)
+    return;
+  if ((status = self->device->backend->upload (self, dst.data, src, easel_tensor_bytes (&dst))) != EASEL_STATUS_OK)
+    easel_stream_fail (self, status, "upload of %zu bytes", easel_tensor_bytes (&dst));
+}
+
+void
+easel_download (EaselStream *self, void *dst, EaselTensor src)
+{
+  EaselStatus status;
+
+  if (self->status != EASEL_STATUS_OK || !src.data)
+    return;
+  if ((status = self->device->backend->download (self, dst, src.data, easel_tensor_bytes (&src))) != EASEL_STATUS_OK)
+    easel_stream_fail (self, status, "download of %zu bytes", easel_tensor_bytes (&src));
+}
+
+void
+easel_synchronize (EaselStream *self)
+{
+  EaselStatus status;
+
+  if (self->status != EASEL_STATUS_OK)
+    return;
+  if ((status = self->device->backend->synchronize (self)) != EASEL_STATUS_OK)
+    easel_stream_fail (self, status, "the device did not finish its work");
+}
+
+bool
+easel_stream_is_dry (const EaselStream *self)
+{
+  return strcmp (self->device->backend->kind, "dry") == 0;
+}
+
+void
+easel_stream_fail (EaselStream *self, EaselStatus status, const char *format, ...)
+{
+  va_list args;
+
+  if (self->status != EASEL_STATUS_OK || status == EASEL_STATUS_OK)
+    return;
+  self->status = status;
+  va_start (args, format);
+  vsnprintf (self->message, sizeof self->message, format, args);
+  va_end (args);
+}
+
+bool
+easel_stream_ok (const EaselStream *self)
+{
+  return self->status == EASEL_STATUS_OK;
+}
+
+void
+easel_stream_clear (EaselStream *self)
+{
+  self->status = EASEL_STATUS_OK;
+  self->message[0] = '\0';
+}
+
+void
+easel_stream_reset_counters (EaselStream *self)
+{
+  self->launches = 0;
+  self->flops = self->bytes = 0;
+}
