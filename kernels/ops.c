@@ -139,8 +139,8 @@ easel_op_linear (EaselStream *s, const EaselLinearArgs *a)
     REFUSE ("linear", "shapes do not fit", a->x, a->w, a->y);
   if (!optional_weight (&a->bias, n) || !optional_per_batch (&a->gate, m, n) || !optional_act (s, &a->residual, m * n))
     REFUSE ("linear", "bias, gate or residual does not fit", a->x, a->w, a->y);
-  if (a->x_stride != 0 && a->x_stride < k)
-    REFUSE ("linear", "x_stride is smaller than a row", a->x, a->w, a->y);
+  if ((a->x_stride != 0 && a->x_stride < k) || (a->y_stride != 0 && a->y_stride < n))
+    REFUSE ("linear", "a stride is smaller than a row", a->x, a->w, a->y);
   count (s, 2.0 * m * n * k, BYTES (a->x) + BYTES (a->w) + BYTES (a->y) + BYTES (a->residual));
   RUN (linear);
 }
@@ -220,7 +220,7 @@ easel_op_linear_attention (EaselStream *s, const EaselLinearAttentionArgs *a)
     return;
   if (!is_act (s, &a->y) || a->y.n_dims != 3 || !heads_ok (&a->q, a->heads, a->head_dim) ||
       !heads_ok (&a->k, a->heads, a->head_dim) || !heads_ok (&a->v, a->heads, a->head_dim) ||
-      last (&a->y) != a->heads * a->head_dim)
+      last (&a->y) != a->heads * a->head_dim || (a->y_stride != 0 && a->y_stride < last (&a->y)))
     REFUSE ("linear_attention", "shapes do not fit", EASEL_NO_TENSOR, EASEL_NO_TENSOR, a->y);
   count (s, 4.0 * COUNT (a->y) * (a->head_dim + 1), 4 * BYTES (a->y));
   RUN (linear_attention);

@@ -34,7 +34,7 @@ typedef struct
 /* y[m,n] = residual[m,n] + gate[b,n] * act (sum_k x[m,k] w[n,k] + bias[n])
  * x [M, K] act; w [N, K]; bias [N]; gate [B, N] f32; residual [M, N] act, may be y; y [M, N] act.
  * Leading dimensions of x and y are folded into M. x_stride, y_stride: elements between rows of x (0: K) and of y (0: N),
- * for columns inside a wider matrix: y.shape is then still [M, N]. */
+ * for columns inside a wider matrix: y.shape is then still [M, N]. A residual other than y has N elements a row. */
 typedef struct
 {
   EaselTensor x, w, bias, gate, residual, y;
@@ -68,7 +68,8 @@ typedef enum
 
 /* n = norm (x[m,:]) * (weight_offset + weight) + bias;  y[m,:] = residual + act (n * (1 + scale[b,:]) + shift[b,:])
  * x [M, C] act; weight, bias [C]; scale, shift [B, C] f32; residual, y [M, C] act; y may be x. Leading dimensions are
- * folded. x_stride, y_stride: elements between rows (0: C). y may also be residual. weight_offset: 0, or 1 (Gemma). */
+ * folded. x_stride, y_stride: elements between rows (0: C). y may also be residual. weight_offset: 0, or 1 (Gemma).
+ * A residual other than y has C elements a row. */
 typedef struct
 {
   EaselNormKind kind;

@@ -60,6 +60,7 @@ easel_plain_conv2d (EaselStream *s, const EaselConv2dArgs *a)
           .residual = a->residual.data ? (const float *) a->residual.data + g * co : NULL,
           .c = (float *) a->y.data + g * co,
           .ldc = a->y.shape[3],
+          .ldr = a->y.shape[3],
           .m = easel_tensor_count (&a->y) / a->y.shape[3],
           .n = co,
           .k = k,

@@ -41,7 +41,7 @@ linear_attention_head (const void *data, int64_t unit, int worker)
   for (int64_t i = first; i < first + work->n; i++)
     {
       const float *q = head_at (&a->q, i, h);
-      float *y = (float *) a->y.data + i * a->heads * d + h * d;
+      float *y = (float *) a->y.data + i * (a->y_stride ? a->y_stride : a->heads * d) + h * d;
       double below = 0;
 
       for (int64_t r = 0; r < d; r++)

@@ -19,6 +19,7 @@ void
 easel_plain_linear (EaselStream *s, const EaselLinearArgs *a)
 {
   int64_t n = a->w.shape[0], k = easel_tensor_count (&a->w) / n, m = easel_tensor_count (&a->y) / n;
+  int64_t ldc = a->y_stride ? a->y_stride : n;
   Rows rows = { .x = a->x.data, .stride = a->x_stride ? a->x_stride : k };
 
   easel_plain_product (&(EaselPlainProduct){
@@ -33,7 +34,8 @@ easel_plain_linear (EaselStream *s, const EaselLinearArgs *a)
       .gate_rows = a->gate.data ? m / (easel_tensor_count (&a->gate) / n) : 1,
       .residual = a->residual.data,
       .c = a->y.data,
-      .ldc = n,
+      .ldc = ldc,
+      .ldr = a->residual.data == a->y.data ? ldc : n,
       .m = m,
       .n = n,
       .k = k,

@@ -14,10 +14,11 @@ norm_row (const void *data, int64_t m, int worker)
   const EaselNormArgs *a = work->a;
   int64_t c = work->c;
   const float *x = (const float *) a->x.data + m * (a->x_stride ? a->x_stride : c);
-  const float *residual = a->residual.data ? (const float *) a->residual.data + m * c : NULL;
+  int64_t ldy = a->y_stride ? a->y_stride : c, ldr = a->residual.data == a->y.data ? ldy : c;
+  const float *residual = a->residual.data ? (const float *) a->residual.data + m * ldr : NULL;
   const float *scale = a->scale.data ? (const float *) a->scale.data + m / work->scale_rows * c : NULL;
   const float *shift = a->shift.data ? (const float *) a->shift.data + m / work->shift_rows * c : NULL;
-  float *y = (float *) a->y.data + m * (a->y_stride ? a->y_stride : c);
+  float *y = (float *) a->y.data + m * ldy;
   double mean = 0, var = 0;
   float inverse;
 

@@ -29,7 +29,6 @@ product_tile (const void *data, int64_t unit, int worker)
   for (int64_t i = 0; i < m; i++)
     for (int64_t j = 0; j < n; j++)
       {
-        int64_t at = (m0 + i) * p->ldc + n0 + j;
         float v = c[i * TILE_N + j];
 
         if (p->bias)
@@ -38,8 +37,8 @@ product_tile (const void *data, int64_t unit, int worker)
         if (p->gate)
           v *= p->gate[(m0 + i) / p->gate_rows * p->n + n0 + j];
         if (p->residual)
-          v += p->residual[at];
-        p->c[at] = v;
+          v += p->residual[(m0 + i) * p->ldr + n0 + j];
+        p->c[(m0 + i) * p->ldc + n0 + j] = v;
       }
 }
 
