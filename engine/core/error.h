@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <glib.h>
 
 #include "kernels/device.h"
@@ -31,6 +32,12 @@ GQuark easel_error_quark (void);
 
 /* The stable lower-case word of a code ("no-memory"), for --json and logs. */
 const char *easel_error_code_name (EaselError code);
+
+/* NOT_FOUND, NO_MEMORY or IO for what a system call left in errno. */
+EaselError easel_error_from_errno (int saved_errno);
+
+/* Sets `error` from a kernel's status (not OK). what: the phase in a person's words; detail: op, shapes, bytes. */
+void easel_status_to_error (EaselStatus status, const char *what, const char *detail, GError **error);
 
 /* TRUE when the stream is fine. Otherwise sets `error` from it (what: "Decoding", the phase in a person's words)
  * and returns FALSE. The stream keeps its error. */

@@ -11,16 +11,24 @@
 #include <json-glib/json-glib.h>
 
 #include "engine/core/error.h"
+#include "engine/core/files.h"
 
 G_BEGIN_DECLS
 
+/* Limits on what is read at all; real files stay far below. */
 #define EASEL_JSON_MAX_BYTES (16u << 20)
+#define EASEL_JSON_MAX_VALUES (1u << 20)
+#define EASEL_JSON_MAX_DEPTH 64
 
 /* The object at `path`. NOT_FOUND, IO, DAMAGED (not JSON, not an object, over EASEL_JSON_MAX_BYTES). Any thread. */
 JsonObject *easel_json_load (const char *path, GError **error);
 
 /* The same from memory; `where` names the source in errors. */
 JsonObject *easel_json_parse (const char *text, gsize length, const char *where, GError **error);
+
+/* The same; a name that occurs twice in one object is DAMAGED when refuse_duplicates. (Otherwise one of them counts.) */
+JsonObject *easel_json_parse_strict (const char *text, gsize length, const char *where, gboolean refuse_duplicates,
+                                     GError **error);
 
 /* A view of an object with the name of its file for errors; getters record the first error. Check once at the end. */
 typedef struct

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The safetensors format, read as hostile input: 8-byte little-endian header length (bounded), JSON header, data.
- * The file is memory-mapped read-only and never copied. Every offset is checked for order, overlap, gaps, overflow and
- * against dtype x shape before anything is given out.
+ * The file is memory-mapped read-only and not copied (only a tensor that does not lie on a multiple of its element size
+ * is: old writers did not pad the header). Every offset is checked for order, overlap, gaps, overflow and against
+ * dtype x shape before anything is given out.
+ * Scalars (shape []) are given out as [1]; tensors without elements are checked but not listed.
  */
 #pragma once
 
@@ -30,7 +32,10 @@ gboolean easel_safetensors_find (EaselSafetensors *self, const char *name, Easel
 /* The __metadata__ strings, borrowed, or NULL. */
 GHashTable *easel_safetensors_metadata (EaselSafetensors *self);
 
-/* Writes a file: temporary name, fsync, rename. Tensors are host memory. IO. */
+/* Lets the system drop the mapped pages; they are read again when touched. */
+void easel_safetensors_drop_pages (EaselSafetensors *self);
+
+/* Writes a file: temporary name, fsync, rename. Tensors are host memory, names differ. IO. */
 gboolean easel_safetensors_write (const char *path, guint n, const char *const *names, const EaselTensor *tensors,
                                   GHashTable *metadata, GError **error);
 

@@ -2,14 +2,14 @@
  *
  * The weights of one component: one safetensors file or several shards, found as they lie on the Hub. A model asks
  * for each tensor by name with the shape its configuration says; what is missing or of another shape is an error
- * that names tensor, file and both shapes.
+ * that names tensor, file and both shapes. Weights of another dtype than f32, f16 and bf16 are UNSUPPORTED.
  *
  * On a device that maps weights (the CPU) tensors are views into the mapped file in the file's dtype; elsewhere they
  * are uploaded once and live as long as this object.
  */
 #pragma once
 
-#include "engine/core/error.h"
+#include "engine/core/json.h"
 #include "engine/core/safetensors.h"
 
 G_BEGIN_DECLS
@@ -18,9 +18,15 @@ typedef struct EaselWeights EaselWeights;
 
 /* Opens the best file set in `dir` for `variant` (NULL: none preferred):
  *   {diffusion_pytorch_model,model}[.variant].safetensors, else the sharded set through its index
- *   ({stem}.safetensors.index[.variant].json, shard names from its weight_map, never outside `dir`).
- * Without a variant asked for, the plain set is preferred, then bf16, then fp16. NOT_FOUND, DAMAGED, IO. */
+ *   ({stem}.safetensors.index[.variant].json or {stem}.variant.safetensors.index.json, shard names from its weight_map,
+ *   never outside `dir`).
+ * The variant asked for comes first, then the plain set, then bf16, then fp16. An index none of whose shards is there
+ * does not count (another variant was downloaded); one with some shards missing is NOT_FOUND. NOT_FOUND, DAMAGED, IO. */
 EaselWeights *easel_weights_open (const char *dir, const char *variant, GError **error);
+
+/* The files easel_weights_open() would open: paths, free with g_ptr_array_unref. *index (may be NULL) receives the index of
+ * a sharded set, else is untouched. Opens no weights. */
+GPtrArray *easel_weights_find_files (const char *dir, const char *variant, JsonObject **index, GError **error);
 
 /* One file, for golden tensors and tests. */
 EaselWeights *easel_weights_open_file (const char *path, GError **error);

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/core/weights.h"
+
+#include <string.h>
+
+#include "engine/core/json.h"
+
+#define MAX_SHARDS 1000
+
+typedef struct
+{
+  EaselTensor mapped;        /* in the file */
+  void *uploaded;            /* on the device, or NULL */
+  EaselSafetensors *file;    /* borrowed from `files` */
+  gboolean used;
+} Slot;
+
+struct EaselWeights
+{
+  char *where;       /* folder or file, for errors */
+  GPtrArray *files;  /* EaselSafetensors */
+  GHashTable *slots; /* name (of the file) to Slot */
+  EaselDevice *device;
+  EaselStream *stream; /* for uploads; NULL on a device that maps */
+  GError *error;       /* the first problem of take */
+};
+
+static EaselWeights *
+weights_new (const char *where)
+{
+  EaselWeights *self = g_new0 (EaselWeights, 1);
+  self->where = g_strdup (where);
+  self->files = g_ptr_array_new_with_free_func ((GDestroyNotify) easel_safetensors_unref);
+  self->slots = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  return self;
+}
+
+/* Takes the reference to `file`. */
+static gboolean
+add_file (EaselWeights *self, EaselSafetensors *file, GError **error)
+{
+  g_ptr_array_add (self->files, file);
+  for (guint i = 0; i < easel_safetensors_count (file); i++)
+    {
+      EaselTensor tensor;
+      const char *name = easel_safetensors_nth (file, i, &tensor);
+      if (g_hash_table_contains (self->slots, name))
+        {
+          g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED,
+                       "%s is damaged: \"%.200s\" is in more than one of its files.", self->where, name);
+          return FALSE;
+        }
+      Slot *slot = g_new0 (Slot, 1);
+      slot->mapped = tensor;
+      slot->file = file;
+      g_hash_table_insert (self->slots, (char *) name, slot);
+    }
+  return TRUE;
+}
+
+static gboolean
+open_into (EaselWeights *self, const char *path, GError **error)
+{
+  EaselSafetensors *file = easel_safetensors_open (path, error);
+  return file && add_file (self, file, error);
+}
+
+EaselWeights *
+easel_weights_open_file (const char *path, GError **error)
+{
+  EaselWeights *self = weights_new (path);
+  if (!open_into (self, path, error))
+    g_clear_pointer (&self, easel_weights_free);
+  return self;
+}
+
+/* ---- finding the files of a component ---- */
+
+/* A name of a file inside the folder, and nothing else. */
+static gboolean
+is_plain_name (const char *name)
+{
+  return g_str_has_suffix (name, ".safetensors") && name[0] != '.' && !strpbrk (name, "/\\") && strlen (name) < 256;
+}
+
+static gint
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+/* The shards an index names: sorted, each once. NULL with an error. */
+static GPtrArray *
+index_shards (const char *path, JsonObject *index, GError **error)
+{
+  JsonNode *node = json_object_get_member (index, "weight_map");
+  if (!node || !JSON_NODE_HOLDS_OBJECT (node))
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s is damaged: it has no weight_map.", path);
+      return NULL;
+    }
+  g_autoptr (GPtrArray) shards = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+  JsonObjectIter iter;
+  const char *tensor;
+  JsonNode *value;
+  json_object_iter_init (&iter, json_node_get_object (node));
+  while (json_object_iter_next (&iter, &tensor, &value))
+    {
+      const char *name = NULL;
+      if (JSON_NODE_HOLDS_VALUE (value) && json_node_get_value_type (value) == G_TYPE_STRING)
+        name = json_node_get_string (value);
+      if (!name || !is_plain_name (name))
+        {
+          g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED,
+                       "%s is damaged: for \"%.200s\" it names no safetensors file of its folder.", path, tensor);
+          return NULL;
+        }
+      if (g_hash_table_contains (seen, name))
+        continue;
+      char *copy = g_strdup (name);
+      g_hash_table_add (seen, copy);
+      g_ptr_array_add (shards, copy);
+    }
+  if (shards->len == 0 || shards->len > MAX_SHARDS)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s is damaged: it names %u files.", path, shards->len);
+      return NULL;
+    }
+  g_ptr_array_sort (shards, compare_names);
+  return g_steal_pointer (&shards);
+}
+
+/* The paths of a sharded set. NULL without an error when the index or all of its shards are absent: another variant was
+ * downloaded. *index receives the index. */
+static GPtrArray *
+find_sharded (const char *dir, const char *index_name, JsonObject **index, GError **error)
+{
+  g_autofree char *path = g_build_filename (dir, index_name, NULL);
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    return NULL;
+  g_autoptr (JsonObject) object = easel_json_load (path, error);
+  g_autoptr (GPtrArray) shards = object ? index_shards (path, object, error) : NULL;
+  if (!shards)
+    return NULL;
+  g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
+  const char *missing = NULL;
+  guint n_missing = 0;
+  for (guint i = 0; i < shards->len; i++)
+    {
+      char *shard = g_build_filename (dir, shards->pdata[i], NULL);
+      g_ptr_array_add (paths, shard);
+      if (!g_file_test (shard, G_FILE_TEST_EXISTS))
+        {
+          n_missing++;
+          missing = missing ? missing : shards->pdata[i];
+        }
+    }
+  if (n_missing == shards->len)
+    return NULL;
+  if (n_missing > 0)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND,
+                   "%s: %u of %u weight files are missing, the first is %s. Download the model again.", dir, n_missing,
+                   shards->len, missing);
+      return NULL;
+    }
+  *index = g_steal_pointer (&object);
+  return g_steal_pointer (&paths);
+}
+
+/* The files of one stem and one variant ("" for the plain one); NULL without an error when there are none. */
+static GPtrArray *
+find_set (const char *dir, const char *stem, const char *variant, JsonObject **index, GError **error)
+{
+  const char *dot = *variant ? "." : "";
+  g_autofree char *single = g_strconcat (stem, dot, variant, ".safetensors", NULL);
+  g_autofree char *path = g_build_filename (dir, single, NULL);
+  if (g_file_test (path, G_FILE_TEST_EXISTS))
+    {
+      GPtrArray *paths = g_ptr_array_new_with_free_func (g_free);
+      g_ptr_array_add (paths, g_steal_pointer (&path));
+      return paths;
+    }
+  GError *local = NULL;
+  /* transformers and diffusers put the variant after "index"; some repositories have it before. */
+  g_autofree char *after = g_strconcat (stem, ".safetensors.index", dot, variant, ".json", NULL);
+  GPtrArray *paths = find_sharded (dir, after, index, &local);
+  if (!paths && !local && *variant)
+    {
+      g_autofree char *before = g_strconcat (stem, dot, variant, ".safetensors.index.json", NULL);
+      paths = find_sharded (dir, before, index, &local);
+    }
+  if (local)
+    g_propagate_error (error, local);
+  return paths;
+}
+
+GPtrArray *
+easel_weights_find_files (const char *dir, const char *variant, JsonObject **index, GError **error)
+{
+  static const char *const STEMS[] = { "diffusion_pytorch_model", "model" };
+  const char *variants[] = { variant ? variant : "", "", "bf16", "fp16" };
+  g_autoptr (JsonObject) found_index = NULL;
+  for (guint v = 0; v < G_N_ELEMENTS (variants); v++)
+    for (guint s = 0; s < G_N_ELEMENTS (STEMS); s++)
+      {
+        GError *local = NULL;
+        GPtrArray *paths = find_set (dir, STEMS[s], variants[v], &found_index, &local);
+        if (local)
+          {
+            g_propagate_error (error, local);
+            return NULL;
+          }
+        if (paths)
+          {
+            if (index)
+              *index = g_steal_pointer (&found_index);
+            return paths;
+          }
+      }
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND,
+               "%s has no weights: neither diffusion_pytorch_model.safetensors nor model.safetensors nor shards of them. "
+               "Download the model again.",
+               dir);
+  return NULL;
+}
+
+/* What the index promises must be in the files. */
+static gboolean
+check_index (EaselWeights *self, JsonObject *index, GError **error)
+{
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *value;
+  json_object_iter_init (&iter, json_object_get_object_member (index, "weight_map"));
+  while (json_object_iter_next (&iter, &name, &value))
+    if (!g_hash_table_contains (self->slots, name))
+      {
+        g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED,
+                     "%s is damaged: its index names \"%.200s\", but the files do not have it. Download it again.",
+                     self->where, name);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+EaselWeights *
+easel_weights_open (const char *dir, const char *variant, GError **error)
+{
+  g_autoptr (JsonObject) index = NULL;
+  g_autoptr (GPtrArray) paths = easel_weights_find_files (dir, variant, &index, error);
+  if (!paths)
+    return NULL;
+  EaselWeights *self = weights_new (dir);
+  for (guint i = 0; i < paths->len; i++)
+    if (!open_into (self, paths->pdata[i], error))
+      goto fail;
+  if (!index || check_index (self, index, error))
+    return self;
+
+fail:
+  easel_weights_free (self);
+  return NULL;
+}
+
+/* ---- where tensors live ---- */
+
+static void
+forget_uploads (EaselWeights *self)
+{
+  GHashTableIter iter;
+  gpointer value;
+  g_hash_table_iter_init (&iter, self->slots);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      Slot *slot = value;
+      if (slot->uploaded)
+        easel_device_free (self->device, slot->uploaded, easel_tensor_bytes (&slot->mapped));
+      slot->uploaded = NULL;
+    }
+  if (self->stream)
+    easel_stream_close (&self->stream);
+}
+
+void
+easel_weights_set_device (EaselWeights *self, EaselDevice *device)
+{
+  if (device && device->maps_weights)
+    device = NULL;
+  if (device == self->device)
+    return;
+  forget_uploads (self);
+  self->device = device;
+}
+
+void
+easel_weights_free (EaselWeights *self)
+{
+  if (!self)
+    return;
+  forget_uploads (self);
+  g_hash_table_unref (self->slots);
+  g_ptr_array_unref (self->files);
+  g_clear_error (&self->error);
+  g_free (self->where);
+  g_free (self);
+}
+
+/* The tensor on the device, uploaded once. */
+static EaselTensor
+place (EaselWeights *self, Slot *slot, const char *name)
+{
+  EaselTensor tensor = slot->mapped;
+  if (!self->device)
+    return tensor;
+  if (!slot->uploaded)
+    {
+      gsize bytes = easel_tensor_bytes (&tensor);
+      void *memory = NULL;
+      EaselStatus status = EASEL_STATUS_OK;
+      char detail[160];
+      g_snprintf (detail, sizeof detail, "%" G_GSIZE_FORMAT " bytes for %.100s", bytes, name);
+      /* The arena of this stream is never used; it only orders the copies. */
+      if (!self->stream)
+        status = easel_stream_open (self->device, 256, &self->stream);
+      if (status == EASEL_STATUS_OK)
+        status = easel_device_alloc (self->device, bytes, &memory);
+      if (status == EASEL_STATUS_OK)
+        {
+          EaselTensor target = tensor;
+          target.data = memory;
+          easel_upload (self->stream, target, tensor.data);
+          status = self->stream->status;
+        }
+      if (status != EASEL_STATUS_OK)
+        {
+          if (memory)
+            easel_device_free (self->device, memory, bytes);
+          easel_status_to_error (status, "Loading the model", detail, &self->error);
+          return EASEL_NO_TENSOR;
+        }
+      slot->uploaded = memory;
+    }
+  tensor.data = slot->uploaded;
+  return tensor;
+}
+
+static gboolean
+same_shape (const EaselTensor *tensor, int n_dims, const gint64 *shape)
+{
+  if (tensor->n_dims != n_dims)
+    return FALSE;
+  for (int i = 0; i < n_dims; i++)
+    if (tensor->shape[i] != shape[i])
+      return FALSE;
+  return TRUE;
+}
+
+static char *
+shape_text (int n_dims, const gint64 *shape)
+{
+  GString *text = g_string_new ("[");
+  for (int i = 0; i < n_dims; i++)
+    g_string_append_printf (text, "%s%" G_GINT64_FORMAT, i ? ", " : "", shape[i]);
+  return g_string_free (g_string_append_c (text, ']'), FALSE);
+}
+
+static EaselTensor
+take (EaselWeights *self, gboolean optional, int n_dims, const gint64 *shape, const char *format, va_list args)
+{
+  if (self->error)
+    return EASEL_NO_TENSOR;
+  g_autofree char *name = g_strdup_vprintf (format, args);
+  Slot *slot = g_hash_table_lookup (self->slots, name);
+  if (!slot)
+    {
+      if (!optional)
+        self->error = g_error_new (EASEL_ERROR, EASEL_ERROR_DAMAGED,
+                                   "%s lacks the tensor \"%s\" that its configuration asks for. The files do not belong "
+                                   "together, or this kind of model is not supported.",
+                                   self->where, name);
+      return EASEL_NO_TENSOR;
+    }
+  if (!same_shape (&slot->mapped, n_dims, shape))
+    {
+      g_autofree char *want = shape_text (n_dims, shape);
+      char have[96];
+      easel_tensor_describe (&slot->mapped, have, sizeof have);
+      self->error = g_error_new (EASEL_ERROR, EASEL_ERROR_DAMAGED,
+                                 "%s: \"%s\" is %s, but the configuration asks for %s. The files do not belong together.",
+                                 easel_safetensors_path (slot->file), name, have, want);
+      return EASEL_NO_TENSOR;
+    }
+  if (slot->mapped.dtype > EASEL_DTYPE_BF16)
+    {
+      self->error = g_error_new (EASEL_ERROR, EASEL_ERROR_UNSUPPORTED,
+                                 "%s: \"%s\" is stored as %s; this version computes with f32, f16 and bf16 weights.",
+                                 easel_safetensors_path (slot->file), name, easel_dtype_name (slot->mapped.dtype));
+      return EASEL_NO_TENSOR;
+    }
+  slot->used = TRUE;
+  return place (self, slot, name);
+}
+
+EaselTensor
+easel_weights_take (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
+{
+  va_list args;
+  va_start (args, name);
+  EaselTensor tensor = take (self, FALSE, n_dims, shape, name, args);
+  va_end (args);
+  return tensor;
+}
+
+EaselTensor
+easel_weights_take_optional (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
+{
+  va_list args;
+  va_start (args, name);
+  EaselTensor tensor = take (self, TRUE, n_dims, shape, name, args);
+  va_end (args);
+  return tensor;
+}
+
+gboolean
+easel_weights_has (EaselWeights *self, const char *name, ...)
+{
+  va_list args;
+  va_start (args, name);
+  g_autofree char *full = g_strdup_vprintf (name, args);
+  va_end (args);
+  return g_hash_table_contains (self->slots, full);
+}
+
+gboolean
+easel_weights_done (EaselWeights *self, GError **error)
+{
+  if (!self->error)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&self->error));
+  return FALSE;
+}
+
+/* ---- what there is ---- */
+
+GPtrArray *
+easel_weights_unused (EaselWeights *self)
+{
+  GPtrArray *names = g_ptr_array_new ();
+  for (guint f = 0; f < self->files->len; f++)
+    for (guint i = 0; i < easel_safetensors_count (self->files->pdata[f]); i++)
+      {
+        const char *name = easel_safetensors_nth (self->files->pdata[f], i, NULL);
+        if (!((Slot *) g_hash_table_lookup (self->slots, name))->used)
+          g_ptr_array_add (names, (char *) name);
+      }
+  return names;
+}
+
+/* Elements and bytes of each dtype. */
+static void
+measure (EaselWeights *self, guint64 elements[EASEL_N_DTYPES], guint64 *bytes)
+{
+  GHashTableIter iter;
+  gpointer value;
+  g_hash_table_iter_init (&iter, self->slots);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      const EaselTensor *tensor = &((Slot *) value)->mapped;
+      elements[tensor->dtype] += (guint64) easel_tensor_count (tensor);
+      *bytes += easel_tensor_bytes (tensor);
+    }
+}
+
+guint64
+easel_weights_bytes (EaselWeights *self)
+{
+  guint64 elements[EASEL_N_DTYPES] = { 0 }, bytes = 0;
+  measure (self, elements, &bytes);
+  return bytes;
+}
+
+guint64
+easel_weights_parameters (EaselWeights *self)
+{
+  guint64 elements[EASEL_N_DTYPES] = { 0 }, bytes = 0, sum = 0;
+  measure (self, elements, &bytes);
+  for (guint i = 0; i < EASEL_N_DTYPES; i++)
+    sum += elements[i];
+  return sum;
+}
+
+EaselDtype
+easel_weights_dtype (EaselWeights *self)
+{
+  guint64 elements[EASEL_N_DTYPES] = { 0 }, bytes = 0;
+  guint best = 0;
+  measure (self, elements, &bytes);
+  for (guint i = 1; i < EASEL_N_DTYPES; i++)
+    if (elements[i] > elements[best])
+      best = i;
+  return (EaselDtype) best;
+}
+
+void
+easel_weights_drop_pages (EaselWeights *self)
+{
+  for (guint i = 0; i < self->files->len; i++)
+    easel_safetensors_drop_pages (self->files->pdata[i]);
+}
