@@ -18,8 +18,8 @@ easel_plain_act (float x, EaselAct act)
       return x > 0 || x != x ? x : 0;
     case EASEL_ACT_SILU:
       return x / (1 + expf (-x));
-    case EASEL_ACT_GELU_TANH:
-      return 0.5f * x * (1 + tanhf (0.7978845608028654f * (x + 0.044715f * x * x * x)));
+    case EASEL_ACT_GELU_TANH: /* (1 + tanh (u)) / 2 = 1 / (1 + exp (-2 u)), which does not cancel */
+      return x / (1 + expf (-1.5957691216057308f * (x + 0.044715f * x * x * x)));
     default:
       return x;
     }
