@@ -18,8 +18,9 @@ int easel_file_open (const char *path, guint64 *size, GError **error);
  * DAMAGED (too large, not a regular file). */
 char *easel_read_small_file (const char *path, gsize max_bytes, gsize *length, GError **error);
 
-/* Writes the pieces one after the other into a new file of an unguessable name in the same folder, syncs it and renames it
- * to `path` (replacing what is there), so that the file appears whole or not at all. IO, with the folder and the reason. */
+/* Writes the pieces one after the other into a new file of an unguessable name in the same folder, syncs it and renames
+ * it to `path` (replacing what is there), so that the file appears whole or not at all. IO, with the folder and the
+ * reason. */
 gboolean easel_write_file (const char *path, const struct iovec *pieces, guint n_pieces, GError **error);
 
 G_END_DECLS

@@ -26,7 +26,8 @@ JsonObject *easel_json_load (const char *path, GError **error);
 /* The same from memory; `where` names the source in errors. */
 JsonObject *easel_json_parse (const char *text, gsize length, const char *where, GError **error);
 
-/* The same; a name that occurs twice in one object is DAMAGED when refuse_duplicates. (Otherwise one of them counts.) */
+/* The same; a name that occurs twice in one object is DAMAGED when refuse_duplicates. Otherwise the last
+ * counts. */
 JsonObject *easel_json_parse_strict (const char *text, gsize length, const char *where, gboolean refuse_duplicates,
                                      GError **error);
 

@@ -107,8 +107,9 @@ mt_double (EaselRng *self)
 static float
 cephes_logf (float x)
 {
-  static const float P[] = { 7.0376836292e-2f,  -1.1514610310e-1f, 1.1676998740e-1f,  -1.2420140846e-1f, 1.4249322787e-1f,
-                             -1.6668057665e-1f, 2.0000714765e-1f,  -2.4999993993e-1f, 3.3333331174e-1f };
+  static const float P[] = { 7.0376836292e-2f,  -1.1514610310e-1f, 1.1676998740e-1f,
+                             -1.2420140846e-1f, 1.4249322787e-1f,  -1.6668057665e-1f,
+                             2.0000714765e-1f,  -2.4999993993e-1f, 3.3333331174e-1f };
   int exponent;
   x = frexpf (x, &exponent);
   float e = (float) exponent;
@@ -311,9 +312,9 @@ philox (const guint32 counter[4], guint64 key, guint32 out[4])
   memcpy (out, c, sizeof c);
 }
 
-/* What cuRAND's fast sine and cosine give for an angle of 0 … 2 pi. The hardware works on turns: the product with 1 / (2 pi)
- * is cut off to float, then to 25 binary places; the upper two bits are the quadrant, and a falling quadrant is mirrored by
- * the ones' complement. The steps were found by comparing with golden values of an H200; its table of the quarter wave
+/* What cuRAND's fast sine and cosine give for an angle of 0 … 2 pi. The hardware works on turns: the product with
+ * 1 / (2 pi) is cut off to float, then to 25 binary places; the upper two bits are the quadrant, and a falling quadrant
+ * is mirrored by the ones' complement. The steps were found by comparing with golden values of an H200; its table of the quarter wave
  * differs from the true sine by at most 2e-7. */
 static void
 hardware_sincosf (float angle, float *sine, float *cosine)

@@ -128,8 +128,8 @@ read_entry (EaselSafetensors *self, const char *name, JsonNode *node, Entry *out
                     name, offsets[0], offsets[1], self->data_size);
   if (offsets[1] - offsets[0] != bytes)
     return damaged (error, self->path,
-                    "\"%.200s\" needs %" G_GUINT64_FORMAT " bytes by its shape, but has %" G_GUINT64_FORMAT, name, bytes,
-                    offsets[1] - offsets[0]);
+                    "\"%.200s\" needs %" G_GUINT64_FORMAT " bytes by its shape, but has %" G_GUINT64_FORMAT, name,
+                    bytes, offsets[1] - offsets[0]);
   *out = (Entry){ .begin = offsets[0], .end = offsets[1] };
   out->tensor.dtype = (EaselDtype) dtype;
   /* A scalar is given out as [1]: a tensor's dimensions are at least one. */

@@ -220,8 +220,8 @@ easel_weights_find_files (const char *dir, const char *variant, JsonObject **ind
           }
       }
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND,
-               "%s has no weights: neither diffusion_pytorch_model.safetensors nor model.safetensors nor shards of them. "
-               "Download the model again.",
+               "%s has no weights: neither diffusion_pytorch_model.safetensors nor model.safetensors nor shards of "
+               "them. Download the model again.",
                dir);
   return NULL;
 }
@@ -377,8 +377,8 @@ take (EaselWeights *self, gboolean optional, int n_dims, const gint64 *shape, co
     {
       if (!optional)
         self->error = g_error_new (EASEL_ERROR, EASEL_ERROR_DAMAGED,
-                                   "%s lacks the tensor \"%s\" that its configuration asks for. The files do not belong "
-                                   "together, or this kind of model is not supported.",
+                                   "%s lacks the tensor \"%s\" that its configuration asks for. The files do not "
+                                   "belong together, or this kind of model is not supported.",
                                    self->where, name);
       return EASEL_NO_TENSOR;
     }
@@ -388,7 +388,8 @@ take (EaselWeights *self, gboolean optional, int n_dims, const gint64 *shape, co
       char have[96];
       easel_tensor_describe (&slot->mapped, have, sizeof have);
       self->error = g_error_new (EASEL_ERROR, EASEL_ERROR_DAMAGED,
-                                 "%s: \"%s\" is %s, but the configuration asks for %s. The files do not belong together.",
+                                 "%s: \"%s\" is %s, but the configuration asks for %s. The files do not belong "
+                                 "together.",
                                  easel_safetensors_path (slot->file), name, have, want);
       return EASEL_NO_TENSOR;
     }

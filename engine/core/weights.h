@@ -21,11 +21,12 @@ typedef struct EaselWeights EaselWeights;
  *   ({stem}.safetensors.index[.variant].json or {stem}.variant.safetensors.index.json, shard names from its weight_map,
  *   never outside `dir`).
  * The variant asked for comes first, then the plain set, then bf16, then fp16. An index none of whose shards is there
- * does not count (another variant was downloaded); one with some shards missing is NOT_FOUND. NOT_FOUND, DAMAGED, IO. */
+ * does not count (another variant was downloaded); one with some shards missing is NOT_FOUND.
+ * NOT_FOUND, DAMAGED, IO. */
 EaselWeights *easel_weights_open (const char *dir, const char *variant, GError **error);
 
-/* The files easel_weights_open() would open: paths, free with g_ptr_array_unref. *index (may be NULL) receives the index of
- * a sharded set, else is untouched. Opens no weights. */
+/* The files easel_weights_open() would open: paths, free with g_ptr_array_unref. *index (may be NULL) receives the index
+ * of a sharded set, else is untouched. Opens no weights. */
 GPtrArray *easel_weights_find_files (const char *dir, const char *variant, JsonObject **index, GError **error);
 
 /* One file, for golden tensors and tests. */

@@ -245,6 +245,7 @@ run_case (const char *dir, const char *name, EaselDevice *device, int *n_compare
   g_autoptr (EaselSafetensors) tensors = easel_safetensors_open (path, &error);
   ParityCase c = { .dir = dir, .name = name, .tensors = tensors, .device = device };
   const ParityFamily *family = family_of (name);
+  guint64 used_before = device->memory_used; /* the device keeps scratch */
   gboolean ran = FALSE;
 
   if (!family)
@@ -260,9 +261,10 @@ run_case (const char *dir, const char *name, EaselDevice *device, int *n_compare
     printf ("%-22s %s  FAIL\n", name, error ? error->message : "did not run");
   else if (c.n_compared == 0)
     printf ("%-22s compared nothing  FAIL\n", name);
-  if (device->memory_used != 0)
+  if (device->memory_used != used_before)
     {
-      printf ("%-22s left %" G_GUINT64_FORMAT " bytes of the device allocated  FAIL\n", name, device->memory_used);
+      printf ("%-22s left %" G_GUINT64_FORMAT " bytes of the device allocated  FAIL\n", name,
+              device->memory_used - used_before);
       c.n_failed++;
     }
   g_clear_pointer (&c.meta, json_object_unref);
