@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See sana-prompt.h. Reference: SanaPipeline._get_gemma_prompt_embeds and encode_prompt.
+ */
+#include "engine/text/sana-prompt.h"
+
+#include <string.h>
+
+#include "engine/text/encoder.h"
+#include "engine/text/prompt-text.h"
+#include "kernels/ops.h"
+
+/* Part of the trained models' input (a constant of the pipeline's interface): every character counts. */
+const char *
+easel_sana_human_instruction (void)
+{
+  return "Given a user prompt, generate an 'Enhanced prompt' that provides detailed visual descriptions suitable for "
+         "image generation. Evaluate the level of detail in the user prompt:\n"
+         "- If the prompt is simple, focus on adding specifics about colors, shapes, sizes, textures, and spatial "
+         "relationships to create vivid and concrete scenes.\n"
+         "- If the prompt is already detailed, refine and enhance the existing details slightly without "
+         "overcomplicating.\n"
+         "Here are examples of how to transform or refine prompts:\n"
+         "- User Prompt: A cat sleeping -> Enhanced: A small, fluffy white cat curled up in a round shape, sleeping "
+         "peacefully on a warm sunny windowsill, surrounded by pots of blooming red flowers.\n"
+         "- User Prompt: A busy city street -> Enhanced: A bustling city street scene at dusk, featuring glowing "
+         "street lamps, a diverse crowd of people in colorful clothing, and a double-decker bus passing by towering glass "
+         "skyscrapers.\n"
+         "Please generate only the enhanced description for the prompt below and avoid including any additional "
+         "commentary or evaluations:\n"
+         "User Prompt: ";
+}
+
+/* The text as the tokenizer sees it, and what became of it. */
+typedef struct
+{
+  GArray *tokens;   /* EaselToken, not cut */
+  guint32 *origin;  /* byte of the lowered prompt -> byte of the person's text */
+  gsize prefix;     /* bytes of the instruction */
+  int length;       /* places there are */
+  int first;        /* first token with something of the person's text in it */
+} Reading;
+
+static void
+reading_clear (Reading *self)
+{
+  g_clear_pointer (&self->tokens, g_array_unref);
+  g_clear_pointer (&self->origin, g_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Reading, reading_clear)
+
+static gboolean
+check_max_tokens (int max_tokens, GError **error)
+{
+  if (max_tokens >= 2 && max_tokens <= 8192)
+    return TRUE;
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "max_sequence_length is %d; it can be 2 to 8192",
+               max_tokens);
+  return FALSE;
+}
+
+static gboolean
+read_prompt (EaselTokenizer *tokenizer, const char *text, const char *instruction, int max_tokens, Reading *out,
+             GError **error)
+{
+  g_autofree char *low = NULL, *full = NULL;
+
+  if (!check_max_tokens (max_tokens, error))
+    return FALSE;
+  low = easel_prompt_lower_strip (text, &out->origin, error);
+  if (low == NULL)
+    return FALSE;
+  out->length = max_tokens;
+  if (instruction != NULL && instruction[0] != 0)
+    {
+      g_autoptr (GArray) alone = easel_tokenizer_tokens (tokenizer, instruction, error);
+
+      if (alone == NULL)
+        return FALSE;
+      out->length = (int) alone->len + max_tokens - 2;
+      out->prefix = strlen (instruction);
+    }
+  full = g_strconcat (out->prefix > 0 ? instruction : "", low, NULL);
+  out->tokens = easel_tokenizer_tokens (tokenizer, full, error);
+  if (out->tokens == NULL)
+    return FALSE;
+  for (out->first = 1; out->first < (int) out->tokens->len; out->first++)
+    {
+      const EaselToken *t = &g_array_index (out->tokens, EaselToken, out->first);
+
+      if (t->end > out->prefix || t->begin >= out->prefix)
+        break;
+    }
+  return TRUE;
+}
+
+/* Room for `length` tokens, with select = [0] + the last max_tokens - 1. */
+static EaselSanaTokens *
+tokens_alloc (int length, int max_tokens)
+{
+  EaselSanaTokens *self = g_new0 (EaselSanaTokens, 1);
+
+  self->length = length;
+  self->n_selected = max_tokens;
+  self->ids = g_new0 (gint32, length);
+  self->mask = g_new0 (guint8, length);
+  self->select = g_new0 (int, max_tokens);
+  for (int i = 1; i < max_tokens; i++)
+    self->select[i] = length - max_tokens + i;
+  return self;
+}
+
+EaselSanaTokens *
+easel_sana_tokens_new (EaselTokenizer *tokenizer, const char *text, const char *instruction, int max_tokens,
+                       GError **error)
+{
+  g_auto (Reading) r = { NULL };
+  EaselSanaTokens *self;
+
+  if (!read_prompt (tokenizer, text, instruction, max_tokens, &r, error))
+    return NULL;
+  if (r.length < max_tokens)
+    {
+      /* An instruction of one token: diffusers would ask for a place before the first. */
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "The instruction before the prompt is too short");
+      return NULL;
+    }
+  self = tokens_alloc (r.length, max_tokens);
+  self->n_real = MIN ((int) r.tokens->len, r.length);
+  self->n_prompt = (int) r.tokens->len - r.first;
+  for (int i = 0; i < r.length; i++)
+    {
+      self->mask[i] = i < self->n_real;
+      self->ids[i] = self->mask[i] ? g_array_index (r.tokens, EaselToken, i).id : easel_tokenizer_pad_id (tokenizer);
+    }
+  return self;
+}
+
+EaselSanaTokens *
+easel_sana_tokens_new_from_ids (const gint32 *ids, int length, gint32 pad_id, int max_tokens, GError **error)
+{
+  EaselSanaTokens *self;
+
+  if (!check_max_tokens (max_tokens, error))
+    return NULL;
+  if (length < max_tokens || length > EASEL_ENCODER_MAX_TOKENS)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "%d tokens do not hold the %d to keep", length,
+                   max_tokens);
+      return NULL;
+    }
+  self = tokens_alloc (length, max_tokens);
+  for (self->n_real = length; self->n_real > 1 && ids[self->n_real - 1] == pad_id;)
+    self->n_real--;
+  self->n_prompt = self->n_real - 1;
+  memcpy (self->ids, ids, sizeof (gint32) * (gsize) length);
+  memset (self->mask, 1, (gsize) self->n_real);
+  return self;
+}
+
+void
+easel_sana_tokens_free (EaselSanaTokens *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->ids);
+  g_free (self->mask);
+  g_free (self->select);
+  g_free (self);
+}
+
+gboolean
+easel_sana_token_meter (EaselTokenizer *tokenizer, const char *text, const char *instruction, int max_tokens,
+                        EaselTokenMeter *out, GError **error)
+{
+  g_auto (Reading) r = { NULL };
+
+  if (!read_prompt (tokenizer, text, instruction, max_tokens, &r, error))
+    return FALSE;
+  out->used = (int) r.tokens->len - r.first;
+  out->limit = MAX (0, r.length - r.first);
+  out->cut = strlen (text);
+  if ((int) r.tokens->len > r.length)
+    {
+      guint32 begin = g_array_index (r.tokens, EaselToken, MAX (r.length, r.first)).begin;
+
+      out->cut = r.origin[begin > r.prefix ? begin - r.prefix : 0];
+    }
+  return TRUE;
+}
+
+/* Rows [first, first + n) of y become those of x, or zeros when x is absent. */
+static void
+copy_rows (EaselStream *s, EaselTensor x, EaselTensor y, const void *zeros)
+{
+  if (x.data != NULL)
+    easel_cast (s, .x = x, .y = y);
+  else if (easel_stream_ok (s) && !easel_stream_is_dry (s))
+    easel_upload (s, y, zeros);
+}
+
+gboolean
+easel_sana_encode_prompt (EaselGemma2 *encoder, EaselStream *stream, const EaselSanaTokens *tokens, EaselTensor *embeds,
+                          guint8 *mask, EaselJob *job, GError **error)
+{
+  int hidden_size = easel_gemma2_hidden_size (encoder), n = tokens->n_selected, run;
+  EaselDtype act = stream->device->act_dtype;
+  size_t start = easel_stream_mark (stream), mark;
+  g_autofree void *zeros = g_try_malloc0_n ((gsize) n * (gsize) hidden_size, easel_dtype_size (act));
+  EaselTensor y, hidden;
+  gboolean ok;
+
+  if (zeros == NULL)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read the prompt");
+      return FALSE;
+    }
+  y = easel_new (stream, act, n, hidden_size);
+  mark = easel_stream_mark (stream);
+  ok = easel_gemma2_encode (encoder, stream, 1, tokens->n_real, tokens->ids, NULL, &hidden, NULL, job, error);
+  if (ok)
+    {
+      /* Runs of neighbouring tokens, real or not. */
+      hidden = easel_tensor_as (hidden, tokens->n_real, hidden_size);
+      for (int i = 0; i < n; i += run)
+        {
+          int from = tokens->select[i];
+          gboolean real = from < tokens->n_real;
+
+          for (run = 1; i + run < n && tokens->select[i + run] == from + run; run++)
+            if ((from + run < tokens->n_real) != real)
+              break;
+          copy_rows (stream, real ? easel_tensor_rows (hidden, from, run) : EASEL_NO_TENSOR,
+                     easel_tensor_rows (y, i, run), zeros);
+          memset (mask + i, real, (gsize) run);
+        }
+      ok = easel_encoder_check (stream, job, error);
+    }
+  easel_stream_release (stream, ok ? mark : start);
+  if (ok)
+    *embeds = y;
+  return ok;
+}
