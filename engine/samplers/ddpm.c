@@ -38,7 +38,8 @@ easel_build_ddpm (EaselSampler *self, const EaselSchedule *s, int n, int first, 
           || (i + 1 < n && !easel_schedule_covers (s, (int) t[i + 1], n, error)))
         return FALSE;
       double a = s->alphas_cumprod[now], a_next = i + 1 < n ? s->alphas_cumprod[(int) t[i + 1]] : 1;
-      double keep = easel_f32 (a / a_next), beta = easel_f32 (1 - keep);
+      double keep = s->wide ? a / a_next : easel_f32 (a / a_next);
+      double beta = s->wide ? 1 - keep : easel_f32 (1 - keep);
       double alpha = sqrt (a), sigma = sqrt (1 - a);
       EaselPredictor clean = easel_predict_clean (s->prediction, alpha, sigma);
       double c = sqrt (a_next) * beta / (1 - a), d = sqrt (keep) * (1 - a_next) / (1 - a);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * DPM-Solver++ multistep, second and third order, as ODE and as SDE, on diffusion and on flow schedules (Lu et al.
+ * DPM-Solver++ multistep, second and third order as ODE, second as SDE, on diffusion and on flow schedules (Lu et al.
  * 2022, arXiv 2211.01095; diffusers DPMSolverMultistepScheduler with dpmsolver++ and sde-dpmsolver++).
  *
  * With lambda = log (alpha / sigma) and h the step in it, the exact solution for a polynomial x0 (lambda) is
@@ -77,8 +77,7 @@ weights (gboolean sde, gboolean heun, int order, double h, double *w)
 
   w[0] = e;
   w[1] = order == 2 && !heun ? 0.5 * e : 1 - e / g;
-  /* The reference takes 0.5 away in the SDE, where the series has it added; models are sampled with that. */
-  w[2] = (e - g) / (g * g) + (sde ? -0.5 : 0.5);
+  w[2] = (e - g) / (g * g) + 0.5;
 }
 
 gboolean

@@ -25,8 +25,6 @@
   X ("flow-dpm++-3m", "DPM-Solver++ of third order, for flow models", FLOW, FALSE, FLOWS | THRESHOLDS, 3, dpm)       \
   X ("flow-dpm++-sde", "DPM-Solver++ with fresh noise, for flow models", FLOW, TRUE, FLOWS | THRESHOLDS | SDE, 2,    \
      dpm)                                                                                                            \
-  X ("flow-dpm++-3m-sde", "DPM-Solver++ of third order with fresh noise, for flow models", FLOW, TRUE,               \
-     FLOWS | THRESHOLDS | SDE, 3, dpm)                                                                               \
   X ("scm", "Continuous-time consistency, one to four steps", EASEL_PREDICTS_TRIGFLOW, TRUE, 0, 0, scm)              \
   X ("cogvideox-dpm", "DPM-Solver++ with fresh noise, as CogVideoX 5B was tuned", DIFFUSION, TRUE, 0, 0,             \
      cogvideox_dpm)                                                                                                  \
@@ -38,7 +36,6 @@
   X ("dpm++-2m-sde-karras", "DPM-Solver++ with fresh noise, noise levels after Karras", DIFFUSION, TRUE,             \
      THRESHOLDS | SDE | KARRAS, 2, dpm)                                                                              \
   X ("dpm++-3m", "DPM-Solver++ of third order", DIFFUSION, FALSE, THRESHOLDS, 3, dpm)                                \
-  X ("dpm++-3m-sde", "DPM-Solver++ of third order with fresh noise", DIFFUSION, TRUE, THRESHOLDS | SDE, 3, dpm)      \
   X ("unipc", "UniPC with its corrector", DIFFUSION, FALSE, THRESHOLDS, 0, unipc)                                    \
   X ("euler", "Euler", DIFFUSION, FALSE, 0, 0, euler)                                                                \
   X ("euler-a", "Euler with fresh noise", EASEL_PREDICTS_EPSILON | EASEL_PREDICTS_V, TRUE, 0, 0, euler_ancestral)    \
