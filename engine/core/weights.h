@@ -25,8 +25,8 @@ typedef struct EaselWeights EaselWeights;
  * NOT_FOUND, DAMAGED, IO. */
 EaselWeights *easel_weights_open (const char *dir, const char *variant, GError **error);
 
-/* The files easel_weights_open() would open: paths, free with g_ptr_array_unref. *index (may be NULL) receives the index
- * of a sharded set, else is untouched. Opens no weights. */
+/* The files easel_weights_open() would open: paths, free with g_ptr_array_unref. *index (may be NULL) receives the
+ * index of a sharded set, else is untouched. Opens no weights. */
 GPtrArray *easel_weights_find_files (const char *dir, const char *variant, JsonObject **index, GError **error);
 
 /* One file, for golden tensors and tests. */

@@ -66,7 +66,7 @@ check_one (ParityCase *c, const char *name, GError **error)
       double sum = 0, wanted = json_object_get_double_member_with_default (c->meta, key, NAN);
       for (gsize i = 0; i < n; i++)
         sum += got[i];
-      parity_row (c, key, fabs (sum - wanted), exact ? 1e-9 : 1e-9 * (double) n + 1e-6);
+      parity_row (c, key, fabs (sum - wanted), exact ? 1e-9 : 1e-8 * (double) n);
     }
   return TRUE;
 }
