@@ -41,7 +41,8 @@ typedef struct
   char *problem;       /* NULL, or why it cannot be used */
 } EaselModelInfo;
 void easel_model_info_free (EaselModelInfo *info);
-/* Every model folder directly below one of `roots` (NULL-terminated); EaselModelInfo, sorted by name. Never fails. */
+/* Every model folder directly below one of `roots` (NULL-terminated), and in the Hub's cache layout
+ * (models--OWNER--NAME/snapshots/REVISION); EaselModelInfo, sorted by name; of one name the first root wins. Never fails. */
 GPtrArray *easel_model_folder_list (const char *const *roots);
 
 G_END_DECLS

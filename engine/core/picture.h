@@ -23,7 +23,10 @@ typedef struct
 #define EASEL_TYPE_PICTURE (easel_picture_get_type ())
 GType easel_picture_get_type (void);
 
-/* Pixels uninitialised. NULL with NO_MEMORY; sizes from 1 to 65535, frames to 100000. */
+#define EASEL_PICTURE_MAX_SIDE 65535
+#define EASEL_PICTURE_MAX_FRAMES 100000
+
+/* Pixels uninitialised. NULL with NO_MEMORY, or BAD_REQUEST when a side or the number of frames is out of range. */
 EaselPicture *easel_picture_new (int width, int height, int n_frames, GError **error);
 EaselPicture *easel_picture_ref (EaselPicture *self);
 void easel_picture_unref (EaselPicture *self);

@@ -18,6 +18,7 @@ typedef struct
   guint64 activations_bytes;  /* largest arena of any stage */
   guint64 peak_bytes;         /* of the whole job on this device */
   double flops;               /* whole job, one picture */
+  double encode_flops, step_flops, decode_flops; /* of its stages (0: not known), to tell the time left in a first run */
   int steps, width, height, frames;
   char *summary;              /* a sentence for the person */
 } EaselPlan;
@@ -31,7 +32,7 @@ typedef struct
   /* Fills every default and checks every model-dependent rule; BAD_REQUEST says the rule and the nearest good value. */
   EaselRequest *(*resolve) (EaselPipeline *self, EaselRequest *request, GError **error);
   gboolean (*plan) (EaselPipeline *self, EaselRequest *resolved, EaselPlan *out, GError **error);
-  /* One picture or clip. Engine thread only. CANCELLED, NO_MEMORY, DAMAGED, …; *out untouched on failure. */
+  /* One picture or clip: `resolved` has count 1 and a seed. The engine sets the picture's request. Engine thread only. CANCELLED, NO_MEMORY, DAMAGED, …; *out untouched on failure. */
   gboolean (*run) (EaselPipeline *self, EaselRequest *resolved, EaselJob *job, EaselPicture **out, GError **error);
   void (*free) (EaselPipeline *self);
 } EaselPipelineClass;
@@ -41,6 +42,10 @@ struct EaselPipeline
   const EaselPipelineClass *klass;
   /* the pipeline's own follows */
 };
+
+/* engine/sana */
+extern const EaselPipelineClass easel_sana_pipeline_class;        /* SanaPipeline */
+extern const EaselPipelineClass easel_sana_sprint_pipeline_class; /* SanaSprintPipeline */
 
 /* The class for a folder; UNSUPPORTED names the class and lists what is known. */
 const EaselPipelineClass *easel_pipeline_class_find (const char *pipeline_class, GError **error);

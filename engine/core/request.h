@@ -37,23 +37,40 @@ typedef struct
 
 typedef struct EaselRequest EaselRequest;
 
-/* Copies the strings. BAD_REQUEST names the setting: prompt not UTF-8 or over EASEL_PROMPT_MAX_BYTES, sizes not a
- * positive multiple the caller can check later, NaN, counts outside [1, 10000], … Model-dependent rules are checked by
- * the pipeline (easel_pipeline_resolve). */
+/* What any request may ask for; a model allows less. */
+#define EASEL_REQUEST_MAX_SIDE 16384
+#define EASEL_REQUEST_MAX_STEPS 10000
+#define EASEL_REQUEST_MAX_COUNT 10000
+#define EASEL_REQUEST_MAX_FRAMES 10000
+
+/* Copies the strings; NULL texts become "", a guidance or seed below 0 becomes -1, count 0 becomes 1, noise NULL "cpu".
+ * BAD_REQUEST names the setting: a text that is not UTF-8 or too long, a size, number of steps, count or guidance out of
+ * range, NaN, … Model-dependent rules are checked by the pipeline's resolve. */
 EaselRequest *easel_request_new (const EaselRequestSettings *settings, GError **error);
 EaselRequest *easel_request_ref (EaselRequest *self);
 void easel_request_unref (EaselRequest *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselRequest, easel_request_unref)
 /* Borrowed view, valid while the request lives. */
 const EaselRequestSettings *easel_request_settings (EaselRequest *self);
+/* TRUE when every setting is the same. */
+gboolean easel_request_equal (EaselRequest *a, EaselRequest *b);
 
-/* Complete JSON, one line, caller frees; and back. Unknown members are ignored (newer versions), wrong types not. */
+/* The name under which a model is written to files: a path's last part; "Owner/Name" and plain names stay. Caller frees. */
+char *easel_request_model_name (const char *model);
+
+/* The name under which a model is written to files: a path's last part; "Owner/Name" and plain names stay. Caller frees. */
+char *easel_request_model_name (const char *model);
+
+/* Complete JSON, one line, caller frees; and back. Unknown members are ignored (newer versions), wrong types refused.
+ * A model given as a path is written by its last part. DAMAGED: not JSON or wrong types; BAD_REQUEST: as for _new(). */
 char *easel_request_to_json (EaselRequest *self);
 EaselRequest *easel_request_from_json (const char *text, gsize length, GError **error);
 
 /* The line other tools read ("parameters" in PNG): prompt, newline, "Negative prompt: …", newline,
  * "Steps: 20, Sampler: …, CFG scale: …, Seed: …, Size: WxH, Model: …, Version: Easel x". Caller frees; and back, also
- * from other tools' text (unknown keys ignored). */
+ * from other tools' text: unknown keys and values that make no sense are ignored, text without settings is a prompt.
+ * Settings that differ from the default and have no key in other tools follow under names of our own. What cannot be
+ * told apart in this format (a prompt with a line "Negative prompt: …") is exact only in the JSON. */
 char *easel_request_to_parameters (EaselRequest *self);
 EaselRequest *easel_request_from_parameters (const char *text, gsize length, GError **error);
 
