@@ -9,6 +9,7 @@
 
 #include "engine/core/job.h"
 #include "engine/core/weights.h"
+#include "kernels/ops.h"
 
 G_BEGIN_DECLS
 
@@ -28,6 +29,8 @@ typedef struct
 {
   int tile_height, tile_width, stride_height, stride_width;
 } EaselDcaeTiling;
+
+guint64 easel_dcae_weights_bytes (EaselDcae *self);
 
 /* z: [batch, h, w, latent] f32 or act, already divided by the scaling factor. out: [batch, h f, w f, 3] f32, the
  * caller's, roughly in [-1, 1]. tiling may be NULL. job (may be NULL) is checked between tiles and blocks. */

@@ -8,6 +8,7 @@
 
 #include "engine/core/job.h"
 #include "engine/core/weights.h"
+#include "kernels/ops.h"
 
 G_BEGIN_DECLS
 
@@ -34,7 +35,8 @@ const EaselSanaConfig *easel_sana_transformer_config (EaselSanaTransformer *self
 typedef struct EaselSanaContext EaselSanaContext;
 
 /* text: [batch, n_text, caption_channels] act; mask: host [batch, n_text], 1 = real, borrowed for the call; h, w latent
- * size. The returned struct is freed with g_free-like easel_sana_context_free; its tensors belong to the arena. */
+ * size. Columns that every mask leaves out may be dropped beforehand: the result is the same and the work less. The
+ * returned struct is freed with easel_sana_context_free; its tensors belong to the arena. */
 EaselSanaContext *easel_sana_context_new (EaselSanaTransformer *self, EaselStream *stream, EaselTensor text,
                                           const guint8 *mask, int h, int w, GError **error);
 void easel_sana_context_free (EaselSanaContext *self);
@@ -45,15 +47,20 @@ typedef struct
   EaselTensor x;        /* [batch, h, w, in_channels] f32 or act */
   EaselTensor timestep; /* [batch] f32 on the device */
   EaselTensor guidance; /* [batch] f32 (already times guidance_embeds_scale), or absent */
-  const EaselTensor *control; /* ControlNet residuals for the first n_control blocks, or NULL */
+  const EaselTensor *control; /* ControlNet residuals, added after block 1, 2, … n_control (not after block 0, as the
+                                 reference), or NULL */
   int n_control;
-  int perturbed_block;  /* perturbed-attention guidance: index of the block whose self-attention of the last third of
-                           the batch is the identity; -1 none */
-  EaselTensor *blocks;  /* NULL, or `layers` tensors that receive each block's output (tests) */
+  int n_perturbed;      /* perturbed-attention guidance: in the blocks below, the self-attention of the last n_perturbed
+                           samples of the batch is the identity */
+  const gboolean *perturbed; /* [layers], or NULL: none */
+  EaselTensor *blocks;  /* NULL, or `layers` tensors [batch, h w, inner] that receive each block's output (tests) */
 } EaselSanaStep;
 
-/* out: [batch, h, w, out_channels] f32, given by the caller. Scratch comes from the arena and is given back. */
+/* out: [batch, h, w, out_channels] f32, given by the caller. Scratch comes from the arena and is given back. job (may
+ * be NULL) is checked between blocks. CANCELLED, NO_MEMORY, BAD_REQUEST (shapes), DEVICE. */
 gboolean easel_sana_transformer_forward (EaselSanaTransformer *self, EaselStream *stream, EaselSanaContext *context,
                                          const EaselSanaStep *step, EaselTensor out, EaselJob *job, GError **error);
+
+guint64 easel_sana_transformer_weights_bytes (EaselSanaTransformer *self);
 
 G_END_DECLS

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The pipeline's parts, private to this room.
+ */
+#pragma once
+
+#include "engine/samplers/sampler.h"
+#include "engine/sana/dcae.h"
+#include "engine/sana/habits.h"
+#include "engine/sana/pipeline.h"
+#include "engine/sana/transformer.h"
+#include "engine/text/sana-prompt.h"
+
+G_BEGIN_DECLS
+
+/* The models, opened when first needed. Twice: on the device, and on a dry device where a run only measures. */
+typedef struct
+{
+  EaselDevice *device; /* borrowed (the real one) or owned (dry) */
+  EaselSanaTransformer *transformer;
+  EaselDcae *vae;
+  EaselGemma2 *encoder;
+  EaselWeights *encoder_weights; /* borrowed from encoder */
+} SanaParts;
+
+/* An encoded prompt, on the host in the activation dtype. */
+typedef struct
+{
+  char *key;
+  int n_text; /* rows up to the last real token */
+  void *embeds;  /* [n_text, hidden] */
+  guint8 *mask;  /* [n_text] */
+} SanaText;
+
+typedef struct
+{
+  EaselPipeline base;
+  gboolean sprint;
+  EaselModelFolder *folder; /* owned */
+  EaselDevice *device;      /* borrowed */
+  EaselTokenizer *tokenizer;
+  JsonObject *scheduler;    /* borrowed from the folder */
+  EaselSanaConfig config;   /* of the transformer */
+  int factor, vae_channels; /* pixels of picture for one of latent; channels of the latents */
+  double scaling;
+  SanaHabits habits;
+  const char *variant;      /* of the weights: "bf16", "fp16" or NULL */
+  SanaParts real, dry;
+  GQueue texts;             /* of SanaText, the last used first */
+} SanaPipeline;
+
+/* A resolved request made ready: all that decides shapes. */
+typedef struct
+{
+  const EaselRequestSettings *settings; /* borrowed */
+  int width, height; /* that are generated; settings' are those of the result */
+  gboolean guided;   /* two samples: the negative prompt first */
+  EaselSanaTokens *prompt, *negative;
+  char *prompt_key, *negative_key;
+  int n_text;        /* rows of text both have */
+  EaselSampler *sampler;
+  EaselDcaeTiling tiling; /* zero: whole */
+} SanaRecipe;
+
+gboolean sana_recipe_init (SanaRecipe *self, SanaPipeline *pipeline, EaselRequest *resolved, GError **error);
+void sana_recipe_clear (SanaRecipe *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SanaRecipe, sana_recipe_clear)
+
+/* The models of `parts`, opened now when they are not. */
+gboolean sana_parts_load_encoder (SanaPipeline *self, SanaParts *parts, GError **error);
+gboolean sana_parts_load_transformer (SanaPipeline *self, SanaParts *parts, GError **error);
+gboolean sana_parts_load_vae (SanaPipeline *self, SanaParts *parts, GError **error);
+void sana_parts_drop_encoder (SanaParts *parts);
+void sana_parts_clear (SanaParts *parts);
+
+/* Tokens to pixels on `stream` with `parts`: the same code measures (dry) and makes. pixels: NULL on a dry stream, else
+ * host [height, width, 3] u8 of the result's size. job may be NULL. */
+gboolean sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *stream, const SanaRecipe *recipe,
+                        EaselJob *job, guint8 *pixels, GError **error);
+
+/* Plans `recipe`: chooses its tiling and measures. keep_encoder: whether the text encoder may stay on the device.
+ * attempt: 0 the best plan that fits, 1 the next one in memory, …; FALSE with NO_MEMORY when there is none left. */
+gboolean sana_plan_make (SanaPipeline *self, SanaRecipe *recipe, int attempt, EaselPlan *plan, gboolean *keep_encoder,
+                         GError **error);
+
+G_END_DECLS

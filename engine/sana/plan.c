@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What a job will need, measured by running it on the dry device.
+ */
+#include "engine/sana/pipeline-private.h"
+
+#include <unistd.h>
+
+/* Ways to decode, from the one that needs most memory. The first pair of tiles is what the 4K model's authors use, the
+ * second the reference's default; larger tiles show fewer seams in smooth skies. */
+static const EaselDcaeTiling tilings[] = {
+  { 0 },
+  { 1024, 1024, 896, 896 },
+  { 512, 512, 448, 448 },
+};
+
+/* Bytes a job may use. On the processor a share of what the machine has, not of what happens to be free now: the same
+ * request must choose the same plan. */
+static guint64
+budget (EaselDevice *device)
+{
+  const long pages = sysconf (_SC_PHYS_PAGES), size = sysconf (_SC_PAGESIZE);
+
+  if (device->memory_limit)
+    return device->memory_limit;
+  if (!device->maps_weights || pages <= 0 || size <= 0)
+    return G_MAXUINT64;
+  return (guint64) pages * size / 10 * 7;
+}
+
+static gboolean
+makes_sense (const SanaRecipe *r, const EaselDcaeTiling *t)
+{
+  return t->tile_width == 0 || r->width > t->tile_width || r->height > t->tile_height;
+}
+
+/* Runs the recipe dry. */
+static gboolean
+measure (SanaPipeline *self, const SanaRecipe *r, guint64 *arena, double *flops, GError **error)
+{
+  EaselStream *s = NULL;
+  gboolean ok;
+
+  if (!self->dry.device
+      && easel_dry_device_open (self->device->act_dtype, &self->dry.device) != EASEL_STATUS_OK)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to plan");
+      return FALSE;
+    }
+  if (easel_stream_open (self->dry.device, 0, &s) != EASEL_STATUS_OK)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to plan");
+      return FALSE;
+    }
+  ok = sana_generate (self, &self->dry, s, r, NULL, NULL, error);
+  *arena = s->peak;
+  *flops = s->flops;
+  easel_stream_close (&s);
+  return ok;
+}
+
+static char *
+say (const SanaRecipe *r, const EaselPlan *plan)
+{
+  g_autofree char *peak = g_format_size (plan->peak_bytes), *weights = g_format_size (plan->weights_bytes);
+  g_autofree char *tiles = r->tiling.tile_width > 0
+                               ? g_strdup_printf (", decoded in tiles of %d pixels", r->tiling.tile_width)
+                               : g_strdup ("");
+
+  return g_strdup_printf ("%d × %d in %d steps: %s of memory, %s of it weights%s", r->width, r->height, plan->steps,
+                          peak, weights, tiles);
+}
+
+gboolean
+sana_plan_make (SanaPipeline *self, SanaRecipe *r, int attempt, EaselPlan *plan, gboolean *keep_encoder, GError **error)
+{
+  const guint64 limit = budget (self->device);
+  guint64 encoder, models;
+  gboolean fits = TRUE;
+
+  *plan = (EaselPlan){ .steps = r->settings->steps, .width = r->settings->width, .height = r->settings->height,
+                       .frames = 1 };
+  for (gsize i = 0; i < G_N_ELEMENTS (tilings); i++)
+    {
+      guint64 arena;
+      double flops;
+
+      if (!makes_sense (r, &tilings[i]))
+        continue;
+      r->tiling = tilings[i];
+      if (!measure (self, r, &arena, &flops, error))
+        return FALSE;
+      encoder = easel_weights_bytes (self->dry.encoder_weights);
+      models = easel_sana_transformer_weights_bytes (self->dry.transformer) + easel_dcae_weights_bytes (self->dry.vae);
+      *keep_encoder = self->device->maps_weights || encoder + models + arena <= limit;
+      plan->activations_bytes = arena;
+      plan->flops = flops;
+      plan->weights_bytes = *keep_encoder && !self->device->maps_weights ? encoder + models : MAX (encoder, models);
+      plan->peak_bytes = plan->weights_bytes + arena;
+      fits = plan->peak_bytes <= limit;
+      if (fits && attempt-- == 0)
+        {
+          plan->summary = say (r, plan);
+          return TRUE;
+        }
+    }
+  /* Nothing fits what there should be: the smallest is tried once, the device has the last word. */
+  if (!fits && attempt == 0)
+    {
+      plan->summary = say (r, plan);
+      return TRUE;
+    }
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY,
+               "Not enough memory for %d × %d pixels, even in tiles; choose a smaller size", r->width, r->height);
+  return FALSE;
+}
