@@ -77,6 +77,17 @@ is_final (const gunichar *text, glong n, glong i)
   return j == n || !is_cased (text[j]);
 }
 
+/* Simple_Lowercase_Mapping. GLib has it for letters; Roman numerals and letters in circles are no letters to it. */
+static gunichar
+simple_lower (gunichar c)
+{
+  if (c >= 0x2160 && c <= 0x216F)
+    return c + 0x10;
+  if (c >= 0x24B6 && c <= 0x24CF)
+    return c + 0x1A;
+  return g_unichar_tolower (c);
+}
+
 /* Lower case of text [i] into out; returns how many characters, 1 or 2. */
 static int
 lower (const gunichar *text, glong n, glong i, gunichar out[2])
@@ -89,7 +100,7 @@ lower (const gunichar *text, glong n, glong i, gunichar out[2])
       out[0] = 'i';
       return 2;
     }
-  out[0] = c == CAPITAL_SIGMA ? (is_final (text, n, i) ? FINAL_SIGMA : SMALL_SIGMA) : g_unichar_tolower (c);
+  out[0] = c == CAPITAL_SIGMA ? (is_final (text, n, i) ? FINAL_SIGMA : SMALL_SIGMA) : simple_lower (c);
   return 1;
 }
 

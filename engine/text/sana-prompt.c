@@ -24,8 +24,8 @@ easel_sana_human_instruction (void)
          "- User Prompt: A cat sleeping -> Enhanced: A small, fluffy white cat curled up in a round shape, sleeping "
          "peacefully on a warm sunny windowsill, surrounded by pots of blooming red flowers.\n"
          "- User Prompt: A busy city street -> Enhanced: A bustling city street scene at dusk, featuring glowing "
-         "street lamps, a diverse crowd of people in colorful clothing, and a double-decker bus passing by towering glass "
-         "skyscrapers.\n"
+         "street lamps, a diverse crowd of people in colorful clothing, and a double-decker bus passing by towering "
+         "glass skyscrapers.\n"
          "Please generate only the enhanced description for the prompt below and avoid including any additional "
          "commentary or evaluations:\n"
          "User Prompt: ";

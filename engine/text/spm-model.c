@@ -63,7 +63,7 @@ typedef struct
   Piece *pieces;
   gsize n_pieces, allocated;
   guint64 model_type;
-  gboolean byte_fallback, whitespace_as_suffix;
+  gboolean has_trainer, has_normalizer, byte_fallback, whitespace_as_suffix;
   Field names[3]; /* bos, eos, pad: fields 46 to 48 of the trainer's settings */
   Field charsmap;
   gboolean dummy_prefix, remove_whitespace, escape_whitespace;
@@ -201,6 +201,7 @@ read_trainer (Model *model, const Field *message, GError **error)
   Reader r = reader_of (message);
   Field f;
 
+  model->has_trainer = TRUE;
   while (r.p < r.end)
     {
       if (!read_field (&r, &f))
@@ -223,6 +224,7 @@ read_normalizer (Model *model, const Field *message, GError **error)
   Reader r = reader_of (message);
   Field f;
 
+  model->has_normalizer = TRUE;
   while (r.p < r.end)
     {
       if (!read_field (&r, &f))
@@ -264,6 +266,9 @@ read_model (Model *model, const void *data, gsize size, GError **error)
     }
   if (model->n_pieces == 0)
     return damaged (model, "it is not a SentencePiece model", error);
+  /* Both come after the pieces in every file: without them it was cut between two messages. */
+  if (!model->has_trainer || !model->has_normalizer)
+    return damaged (model, "it is cut short", error);
   if (model->model_type != MODEL_UNIGRAM && model->model_type != MODEL_BPE)
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED,
