@@ -100,7 +100,7 @@ easel_sana_controlnet_forward (EaselSanaControlnet *self, EaselStream *s, EaselS
       sana_trunk_block (trunk, s, context, i, tokens, modulation, 0);
       easel_linear (s, .x = tokens, .w = self->outputs[i].w, .bias = self->outputs[i].b, .gate = gate,
                     .y = residuals[i]);
-      if (!easel_stream_check (s, "Following the control picture", error) || (job && !easel_job_check (job, error)))
+      if (!easel_stream_check (s, "Following the control picture", error) || !easel_job_check (job, error))
         {
           easel_stream_release (s, mark);
           return FALSE;

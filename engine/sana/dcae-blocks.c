@@ -27,8 +27,8 @@ add_norm (EaselStream *s, const DcaeNorm *norm, EaselTensor x, EaselTensor y, Ea
       easel_cast (s, .x = spare, .y = y);
       return;
     }
-  easel_norm (s, .kind = norm->kind == DCAE_NORM_RMS ? EASEL_NORM_RMS : EASEL_NORM_LAYER, .x = x, .weight = norm->w,
-              .bias = norm->b, .residual = y, .y = y, .eps = NORM_EPS);
+  easel_norm (s, .kind = EASEL_NORM_RMS, .x = x, .weight = norm->w, .bias = norm->b, .residual = y, .y = y,
+              .eps = NORM_EPS);
 }
 
 /* x += norm (conv_2 (act (conv_1 (x)))) */
@@ -122,7 +122,7 @@ run_stage (EaselStream *s, const DcaeStage *stage, EaselTensor x, const char *wh
           glu_block (s, &stage->blocks[i], x);
         }
       easel_stream_release (s, mark);
-      if (!easel_stream_check (s, what, error) || (job && !easel_job_check (job, error)))
+      if (!easel_stream_check (s, what, error) || !easel_job_check (job, error))
         return FALSE;
     }
   return TRUE;

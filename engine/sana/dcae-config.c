@@ -95,13 +95,11 @@ norm_from (const char *name, const char *word, DcaeNormKind *out, GError **error
     return FALSE;
   if (!strcmp (word, "rms_norm"))
     *out = DCAE_NORM_RMS;
-  else if (!strcmp (word, "layer_norm"))
-    *out = DCAE_NORM_LAYER;
   else if (!strcmp (word, "batch_norm"))
     *out = DCAE_NORM_BATCH;
   else
-    return refuse (error, EASEL_ERROR_UNSUPPORTED, "%s \"%s\" is not supported, only rms_norm, layer_norm, batch_norm",
-                   name, word);
+    return refuse (error, EASEL_ERROR_UNSUPPORTED, "%s \"%s\" is not supported, only rms_norm and batch_norm", name,
+                   word);
   return TRUE;
 }
 

@@ -19,7 +19,6 @@ typedef struct
 typedef enum
 {
   DCAE_NORM_RMS,
-  DCAE_NORM_LAYER,
   DCAE_NORM_BATCH, /* at rest: a factor and an offset for each channel */
 } DcaeNormKind;
 

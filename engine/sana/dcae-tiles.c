@@ -73,7 +73,7 @@ typedef struct
   Grid in, out;
   int height, width, channels;             /* of one sample of the input */
   int out_height, out_width, out_channels; /* of one sample of the output */
-  int n_columns;
+  int n_columns, n_rows;
   Tile *row;         /* [n_columns]: the row above, replaced tile by tile */
   float *source, *result; /* one sample on the host */
 } Run;
@@ -165,7 +165,8 @@ run_sample (Run *r, GError **error)
         {
           Tile tile = { 0 };
 
-          ok = (!r->job || easel_job_check (r->job, error)) && run_tile (r, i, j, j > 0 ? &left : NULL, &tile, error);
+          ok = easel_job_step (r->job, i * r->n_columns + j, r->n_rows * r->n_columns, error)
+               && run_tile (r, i, j, j > 0 ? &left : NULL, &tile, error);
           if (!ok)
             break;
           /* the row above keeps its tile j - 1 until tile j has been blended, then the left one takes its place */
@@ -208,6 +209,7 @@ dcae_run_tiled (EaselDcae *self, EaselStream *s, EaselTensor x, const EaselDcaeT
   gboolean ok = TRUE;
 
   r.n_columns = (r.width + r.in.stride_w - 1) / r.in.stride_w;
+  r.n_rows = (r.height + r.in.stride_h - 1) / r.in.stride_h;
   r.row = row = g_new0 (Tile, r.n_columns);
   if (!r.dry)
     {

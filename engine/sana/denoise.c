@@ -186,7 +186,7 @@ sana_denoise (const SanaDenoise *self, EaselStream *s, EaselTensor out, EaselJob
     {
       const EaselEvaluation *e = easel_sampler_evaluation (self->sampler, i);
 
-      if (job && !easel_job_step (job, e->step, n_steps, error))
+      if (!easel_job_step (job, e->step, n_steps, error))
         goto cleanup;
       if (!evaluate (self, s, context, &l, i, job, error))
         goto cleanup;

@@ -69,6 +69,7 @@ encode (SanaPipeline *self, SanaParts *parts, EaselStream *s, const EaselSanaTok
           return FALSE;
         }
       g_queue_push_head (&self->texts, text);
+      self->encodings++;
       while (self->texts.length > MAX_TEXTS)
         text_free (g_queue_pop_tail (&self->texts));
     }
@@ -131,13 +132,6 @@ preview_cb (int evaluation G_GNUC_UNUSED, EaselStream *s, EaselTensor x G_GNUC_U
     easel_job_report_preview (p->job, picture);
 }
 
-static void
-report_phase (EaselJob *job, EaselPhase phase)
-{
-  if (job)
-    easel_job_report_phase (job, phase);
-}
-
 /* Pixels of the model's size on the device -> u8 of the result's size on the host. */
 static gboolean
 finish_pixels (EaselStream *s, const SanaRecipe *r, EaselTensor image, guint8 *pixels, GError **error)
@@ -173,8 +167,8 @@ finish_pixels (EaselStream *s, const SanaRecipe *r, EaselTensor image, guint8 *p
 }
 
 gboolean
-sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaRecipe *r, EaselJob *job, guint8 *pixels,
-               GError **error)
+sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaRecipe *r, EaselJob *job,
+               SanaResult *result, GError **error)
 {
   const gboolean dry = easel_stream_is_dry (s);
   const int h = r->height / self->factor, w = r->width / self->factor, C = self->config.in_channels;
@@ -184,20 +178,22 @@ sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaR
   Preview preview = { self, job, NULL, w, h };
   SanaDenoise denoise = { 0 };
   EaselTensor text, latents, image;
+  double flops = s->flops;
   size_t mark;
 
   /* 1. Text: tokens (already in the recipe) -> embeddings, kept on the host for the next job with the same words. The
    *    encoder runs over real tokens only and its pages are given back. */
-  report_phase (job, EASEL_PHASE_ENCODING_TEXT);
+  easel_job_report_phase (job, EASEL_PHASE_ENCODING_TEXT);
   if ((r->guided && (dry || !find_text (self, r->negative_key))
        && !encode (self, parts, s, r->negative, r->negative_key, job, error))
       || ((dry || !find_text (self, r->prompt_key)) && !encode (self, parts, s, r->prompt, r->prompt_key, job, error)))
     return FALSE;
   if (parts->encoder_weights && parts->device->maps_weights)
     easel_weights_drop_pages (parts->encoder_weights);
+  result->encode_flops = s->flops - flops;
 
   /* 2. What outlives the loop: latents [1, h, w, C] f32, text [n, n_text, hidden]. n is 2 with guidance. */
-  report_phase (job, EASEL_PHASE_LOADING);
+  easel_job_report_phase (job, EASEL_PHASE_LOADING);
   if (!sana_parts_load_transformer (self, parts, error) || !sana_parts_load_vae (self, parts, error))
     return FALSE;
   latents = easel_new (s, EASEL_DTYPE_F32, 1, h, w, C);
@@ -206,7 +202,7 @@ sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaR
     return FALSE;
 
   /* 3. Denoise: noise from the seed, then the sampler's from the same generator. */
-  report_phase (job, EASEL_PHASE_DENOISING);
+  easel_job_report_phase (job, EASEL_PHASE_DENOISING);
   denoise = (SanaDenoise){ .transformer = parts->transformer, .sampler = r->sampler, .text = text, .mask = mask, .h = h,
                            .w = w, .guidance = r->settings->guidance, .trigflow = self->sprint };
   if (!dry)
@@ -218,17 +214,22 @@ sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaR
       denoise.clean_cb = preview_cb;
       denoise.user_data = &preview;
     }
+  flops = s->flops;
   if (!sana_denoise (&denoise, s, latents, job, error))
     return FALSE;
   easel_stream_release (s, mark);
+  result->denoise_flops = s->flops - flops;
 
   /* 4. Decode: latents / scaling factor -> image [1, H, W, 3] f32 in [-1, 1]. */
-  report_phase (job, EASEL_PHASE_DECODING);
+  easel_job_report_phase (job, EASEL_PHASE_DECODING);
+  flops = s->flops;
   easel_lincomb (s, .n_terms = 1, .x = { latents }, .c = { (float) (1 / self->scaling) }, .y = latents);
   image = easel_new (s, EASEL_DTYPE_F32, 1, r->height, r->width, 3);
   if (!easel_dcae_decode (parts->vae, s, latents, &r->tiling, image, job, error))
     return FALSE;
 
+  result->decode_flops = s->flops - flops;
+
   /* 5. Pixels of the size that was asked for. */
-  return dry || finish_pixels (s, r, image, pixels, error);
+  return dry || finish_pixels (s, r, image, result->pixels, error);
 }

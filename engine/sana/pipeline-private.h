@@ -4,10 +4,10 @@
  */
 #pragma once
 
+#include "engine/core/pipeline.h"
 #include "engine/samplers/sampler.h"
 #include "engine/sana/dcae.h"
 #include "engine/sana/habits.h"
-#include "engine/sana/pipeline.h"
 #include "engine/sana/transformer.h"
 #include "engine/text/sana-prompt.h"
 
@@ -47,6 +47,7 @@ typedef struct
   const char *variant;      /* of the weights: "bf16", "fp16" or NULL */
   SanaParts real, dry;
   GQueue texts;             /* of SanaText, the last used first */
+  guint encodings;          /* how often the text encoder has run for a job (tests) */
 } SanaPipeline;
 
 /* A resolved request made ready: all that decides shapes. */
@@ -73,10 +74,16 @@ gboolean sana_parts_load_vae (SanaPipeline *self, SanaParts *parts, GError **err
 void sana_parts_drop_encoder (SanaParts *parts);
 void sana_parts_clear (SanaParts *parts);
 
-/* Tokens to pixels on `stream` with `parts`: the same code measures (dry) and makes. pixels: NULL on a dry stream, else
- * host [height, width, 3] u8 of the result's size. job may be NULL. */
+/* What sana_generate gives. */
+typedef struct
+{
+  guint8 *pixels; /* host [height, width, 3] of the result's size, the caller's; NULL on a dry stream */
+  double encode_flops, denoise_flops, decode_flops;
+} SanaResult;
+
+/* Tokens to pixels on `stream` with `parts`: the same code measures (dry) and makes. job may be NULL. */
 gboolean sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *stream, const SanaRecipe *recipe,
-                        EaselJob *job, guint8 *pixels, GError **error);
+                        EaselJob *job, SanaResult *result, GError **error);
 
 /* Plans `recipe`: chooses its tiling and measures. keep_encoder: whether the text encoder may stay on the device.
  * attempt: 0 the best plan that fits, 1 the next one in memory, …; FALSE with NO_MEMORY when there is none left. */

@@ -290,6 +290,7 @@ static gboolean
 run_once (SanaPipeline *self, const SanaRecipe *recipe, const EaselPlan *plan, gboolean keep_encoder, EaselJob *job,
           guint8 *pixels, GError **error)
 {
+  SanaResult result = { .pixels = pixels };
   EaselStream *s = NULL;
   gboolean ok;
 
@@ -304,7 +305,7 @@ run_once (SanaPipeline *self, const SanaRecipe *recipe, const EaselPlan *plan, g
                    recipe->height);
       return FALSE;
     }
-  ok = sana_generate (self, &self->real, s, recipe, job, pixels, error);
+  ok = sana_generate (self, &self->real, s, recipe, job, &result, error);
   easel_stream_close (&s);
   return ok;
 }
@@ -316,8 +317,7 @@ pipeline_run (EaselPipeline *base, EaselRequest *resolved, EaselJob *job, EaselP
   g_auto (SanaRecipe) recipe = { 0 };
   g_autoptr (EaselPicture) picture = NULL;
 
-  if (job)
-    easel_job_report_phase (job, EASEL_PHASE_LOADING);
+  easel_job_report_phase (job, EASEL_PHASE_LOADING);
   if (!sana_recipe_init (&recipe, self, resolved, error)
       || !(picture = easel_picture_new (recipe.settings->width, recipe.settings->height, 1, error)))
     return FALSE;
@@ -339,7 +339,6 @@ pipeline_run (EaselPipeline *base, EaselRequest *resolved, EaselJob *job, EaselP
           return FALSE;
         }
     }
-  picture->request = easel_request_ref (resolved);
   *out = g_steal_pointer (&picture);
   return TRUE;
 }

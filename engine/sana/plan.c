@@ -34,27 +34,25 @@ makes_sense (const SanaRecipe *r, const EaselDcaeTiling *t)
   return t->tile_width == 0 || r->width > t->tile_width || r->height > t->tile_height;
 }
 
-/* Runs the recipe dry. */
+/* Runs the recipe dry; plan->steps is set. */
 static gboolean
-measure (SanaPipeline *self, const SanaRecipe *r, guint64 *arena, double *flops, GError **error)
+measure (SanaPipeline *self, const SanaRecipe *r, EaselPlan *plan, GError **error)
 {
+  SanaResult result = { 0 };
   EaselStream *s = NULL;
   gboolean ok;
 
-  if (!self->dry.device
-      && easel_dry_device_open (self->device->act_dtype, &self->dry.device) != EASEL_STATUS_OK)
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to plan");
-      return FALSE;
-    }
   if (easel_stream_open (self->dry.device, 0, &s) != EASEL_STATUS_OK)
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to plan");
       return FALSE;
     }
-  ok = sana_generate (self, &self->dry, s, r, NULL, NULL, error);
-  *arena = s->peak;
-  *flops = s->flops;
+  ok = sana_generate (self, &self->dry, s, r, NULL, &result, error);
+  plan->activations_bytes = s->peak;
+  plan->flops = s->flops;
+  plan->encode_flops = result.encode_flops;
+  plan->step_flops = result.denoise_flops / plan->steps;
+  plan->decode_flops = result.decode_flops;
   easel_stream_close (&s);
   return ok;
 }
@@ -82,21 +80,16 @@ sana_plan_make (SanaPipeline *self, SanaRecipe *r, int attempt, EaselPlan *plan,
                        .frames = 1 };
   for (gsize i = 0; i < G_N_ELEMENTS (tilings); i++)
     {
-      guint64 arena;
-      double flops;
-
       if (!makes_sense (r, &tilings[i]))
         continue;
       r->tiling = tilings[i];
-      if (!measure (self, r, &arena, &flops, error))
+      if (!measure (self, r, plan, error))
         return FALSE;
       encoder = easel_weights_bytes (self->dry.encoder_weights);
       models = easel_sana_transformer_weights_bytes (self->dry.transformer) + easel_dcae_weights_bytes (self->dry.vae);
-      *keep_encoder = self->device->maps_weights || encoder + models + arena <= limit;
-      plan->activations_bytes = arena;
-      plan->flops = flops;
+      *keep_encoder = self->device->maps_weights || encoder + models + plan->activations_bytes <= limit;
       plan->weights_bytes = *keep_encoder && !self->device->maps_weights ? encoder + models : MAX (encoder, models);
-      plan->peak_bytes = plan->weights_bytes + arena;
+      plan->peak_bytes = plan->weights_bytes + plan->activations_bytes;
       fits = plan->peak_bytes <= limit;
       if (fits && attempt-- == 0)
         {

@@ -100,7 +100,7 @@ easel_sana_transformer_forward (EaselSanaTransformer *self, EaselStream *s, Ease
         easel_cast (s, .x = x, .y = step->blocks[i]);
       if (step->control && i > 0 && i <= step->n_control)
         easel_add (s, .x = x, .r = step->control[i - 1], .y = x);
-      if (!easel_stream_check (s, "Denoising", error) || (job && !easel_job_check (job, error)))
+      if (!easel_stream_check (s, "Denoising", error) || !easel_job_check (job, error))
         {
           easel_stream_release (s, mark);
           return FALSE;

@@ -157,22 +157,43 @@ decode_and_check (ParityCase *c, EaselDcae *dcae, EaselStream *s, const char *fr
 }
 
 static gboolean
-run_dcae (ParityCase *c, GError **error)
+encode_and_check (ParityCase *c, EaselDcae *dcae, EaselStream *s, const char *from, const EaselDcaeTiling *tiling,
+                  const char *want, GError **error)
 {
-  const EaselDcaeTiling tiling = { 128, 128, 96, 96 };
-  g_autoptr (EaselDcae) dcae = open_dcae (c, "model", error);
-  g_autoptr (EaselStream) s = dcae ? open_stream (c, error) : NULL;
+  const gint64 f = easel_dcae_factor (dcae);
+  size_t mark = easel_stream_mark (s);
   EaselTensor image, out;
-  gint64 f;
 
-  if (!s || !decode_and_check (c, dcae, s, "z", NULL, "decoded", error) || !load_picture (c, s, "image", &image, error))
+  if (!load_picture (c, s, from, &image, error))
     return FALSE;
-  f = easel_dcae_factor (dcae);
   out = easel_new (s, EASEL_DTYPE_F32, image.shape[0], image.shape[1] / f, image.shape[2] / f,
                    easel_dcae_latent_channels (dcae));
-  if (!easel_dcae_encode (dcae, s, image, NULL, out, NULL, error) || !check_picture (c, s, "encoded", out, 2e-5, error))
+  if (!easel_dcae_encode (dcae, s, image, tiling, out, NULL, error) || !check_picture (c, s, want, out, 2e-5, error))
     return FALSE;
-  return !parity_has (c, "tiled.z") || decode_and_check (c, dcae, s, "tiled.z", &tiling, "tiled.decoded", error);
+  easel_stream_release (s, mark);
+  return TRUE;
+}
+
+static gboolean
+run_dcae (ParityCase *c, GError **error)
+{
+  EaselDcaeTiling tiling = { 128, 128, 96, 96 };
+  g_autoptr (EaselDcae) dcae = open_dcae (c, "model", error);
+  g_autoptr (EaselStream) s = dcae ? open_stream (c, error) : NULL;
+
+  if (json_object_has_member (c->meta, "tiling"))
+    {
+      JsonArray *t = json_object_get_array_member (c->meta, "tiling");
+
+      tiling = (EaselDcaeTiling){ json_array_get_int_element (t, 0), json_array_get_int_element (t, 1),
+                                  json_array_get_int_element (t, 2), json_array_get_int_element (t, 3) };
+    }
+  return s && decode_and_check (c, dcae, s, "z", NULL, "decoded", error)
+         && encode_and_check (c, dcae, s, "image", NULL, "encoded", error)
+         && (!parity_has (c, "tiled.z")
+             || decode_and_check (c, dcae, s, "tiled.z", &tiling, "tiled.decoded", error))
+         && (!parity_has (c, "tiled.image")
+             || encode_and_check (c, dcae, s, "tiled.image", &tiling, "tiled.encoded", error));
 }
 
 /* ----------------------------------------------------------------------------------------------------- transformers */
@@ -447,7 +468,8 @@ decode_run (ParityCase *c, EaselStream *s, EaselTensor latents, GError **error)
   if (!dcae)
     return FALSE;
   f = easel_dcae_factor (dcae);
-  easel_lincomb (s, .n_terms = 1, .x = { latents }, .c = { (float) (1 / easel_dcae_scaling_factor (dcae)) }, .y = latents);
+  easel_lincomb (s, .n_terms = 1, .x = { latents }, .c = { (float) (1 / easel_dcae_scaling_factor (dcae)) },
+                 .y = latents);
   image = easel_new (s, EASEL_DTYPE_F32, 1, latents.shape[1] * f, latents.shape[2] * f, 3);
   if (!easel_dcae_decode (dcae, s, latents, NULL, image, NULL, error)
       || !check_picture (c, s, "image", image, 2e-4, error))

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# usage: compare-diffusers.sh PARITY make_cases.py     77 when no Python with diffusers is there (EASEL_PYTHON, python3)
+set -u
+python=${EASEL_PYTHON:-python3}
+"$python" -c 'import diffusers, safetensors, torch' 2>/dev/null || { echo "SKIP: $python has no diffusers"; exit 77; }
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+HF_HUB_OFFLINE=1 "$python" "$2" "$dir" || exit 1
+"$1" "$dir"
