@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Everything the worker writes lies behind one lock. A report, when none is pending, attaches an idle source to the
- * context the job was created in; that source compares what was announced last with what is there and notifies the difference. The source holds the job weakly: where no loop runs (easel-cli) it never fires, and
- * must not keep the job alive.
+ * context the job was created in; that source compares what was announced last with what is there and notifies the
+ * difference. The source holds the job weakly: where no loop runs (easel-cli) it never fires, and must not keep the
+ * job alive.
  */
 #include "engine/core/job.h"
 

@@ -5,10 +5,8 @@
 
 /* One line a class. */
 static const EaselPipelineClass *const CLASSES[] = {
-#ifdef EASEL_HAVE_SANA
   &easel_sana_pipeline_class,
   &easel_sana_sprint_pipeline_class,
-#endif
   NULL,
 };
 
