@@ -21,7 +21,7 @@ easel_encoder_begin (EaselStream *stream, EaselJob *job, int batch, int n, const
     return FALSE;
   if (batch < 1 || n < 1 || batch > EASEL_ENCODER_MAX_TOKENS / n)
     {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "The text encoder cannot read %d texts of %d tokens",
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "The text encoder cannot read %d texts of %d tokens.",
                    batch, n);
       return FALSE;
     }
@@ -32,7 +32,7 @@ easel_encoder_begin (EaselStream *stream, EaselJob *job, int batch, int n, const
       {
         g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED,
                      "Token %d is not in the text encoder's vocabulary of %d: tokenizer and text_encoder are not of "
-                     "one model",
+                     "one model.",
                      ids[i], vocab);
         return FALSE;
       }

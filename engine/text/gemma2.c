@@ -43,7 +43,7 @@ struct EaselGemma2
 static gboolean
 unsupported (GError **error, const char *name, const char *value)
 {
-  g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED, "text_encoder/config.json: %s \"%s\" is not supported",
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED, "text_encoder/config.json: %s \"%s\" is not supported.",
                name, value);
   return FALSE;
 }
@@ -230,7 +230,7 @@ upload_rope (EaselGemma2 *self, EaselStream *stream, int n, EaselTensor *cosines
 
   if (tables == NULL)
     {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read a prompt of %d tokens", n);
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read a prompt of %d tokens.", n);
       return FALSE;
     }
   for (int k = 0; k < half; k++)

@@ -118,13 +118,13 @@ easel_prompt_lower_strip (const char *text, guint32 **origin, GError **error)
   if (size > EASEL_PROMPT_MAX_BYTES)
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
-                   "The prompt is too long: %" G_GSIZE_FORMAT " bytes, at most %u", size, EASEL_PROMPT_MAX_BYTES);
+                   "The prompt is too long: %" G_GSIZE_FORMAT " bytes, at most %u.", size, EASEL_PROMPT_MAX_BYTES);
       return NULL;
     }
   if (!g_utf8_validate_len (text, size, &bad))
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
-                   "The prompt is not UTF-8 text: byte %" G_GSIZE_FORMAT " is wrong", (gsize) (bad - text) + 1);
+                   "The prompt is not UTF-8 text: byte %" G_GSIZE_FORMAT " is wrong.", (gsize) (bad - text) + 1);
       return NULL;
     }
   characters = g_utf8_to_ucs4_fast (text, (glong) size, &n);

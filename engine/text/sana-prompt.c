@@ -55,7 +55,7 @@ check_max_tokens (int max_tokens, GError **error)
 {
   if (max_tokens >= 2 && max_tokens <= 8192)
     return TRUE;
-  g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "max_sequence_length is %d; it can be 2 to 8192",
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "max_sequence_length is %d; it can be 2 to 8192.",
                max_tokens);
   return FALSE;
 }
@@ -123,7 +123,7 @@ easel_sana_tokens_new (EaselTokenizer *tokenizer, const char *text, const char *
   if (r.length < max_tokens)
     {
       /* An instruction of one token: diffusers would ask for a place before the first. */
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "The instruction before the prompt is too short");
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "The instruction before the prompt is too short.");
       return NULL;
     }
   self = tokens_alloc (r.length, max_tokens);
@@ -146,7 +146,7 @@ easel_sana_tokens_new_from_ids (const gint32 *ids, int length, gint32 pad_id, in
     return NULL;
   if (length < max_tokens || length > EASEL_ENCODER_MAX_TOKENS)
     {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "%d tokens do not hold the %d to keep", length,
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "%d tokens do not hold the %d to keep.", length,
                    max_tokens);
       return NULL;
     }
@@ -213,7 +213,7 @@ easel_sana_encode_prompt (EaselGemma2 *encoder, EaselStream *stream, const Easel
 
   if (zeros == NULL)
     {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read the prompt");
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read the prompt.");
       return FALSE;
     }
   y = easel_new (stream, act, n, hidden_size);

@@ -164,7 +164,7 @@ easel_spm_charsmap_check (const guint8 *data, gsize size, const char *where, GEr
             {
               g_free (self.state);
               g_free (self.matches);
-              g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read %s", where);
+              g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read %s.", where);
               return FALSE;
             }
           problem = walk (&self);
@@ -175,7 +175,7 @@ easel_spm_charsmap_check (const guint8 *data, gsize size, const char *where, GEr
   if (problem == NULL)
     return TRUE;
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED,
-               "%s is damaged: in its table of character replacements, %s. Download the tokenizer again", where,
+               "%s is damaged: in its table of character replacements, %s. Download the tokenizer again.", where,
                problem);
   return FALSE;
 }

@@ -72,7 +72,7 @@ typedef struct
 static gboolean
 damaged (const Model *model, const char *problem, GError **error)
 {
-  g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s is damaged: %s. Download the tokenizer again", model->where,
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s is damaged: %s. Download the tokenizer again.", model->where,
                problem);
   return FALSE;
 }
@@ -184,7 +184,7 @@ read_piece (Model *model, const Field *message, GError **error)
 
       if (pieces == NULL)
         {
-          g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read %s", model->where);
+          g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read %s.", model->where);
           return FALSE;
         }
       model->pieces = pieces;
@@ -272,7 +272,7 @@ read_model (Model *model, const void *data, gsize size, GError **error)
   if (model->model_type != MODEL_UNIGRAM && model->model_type != MODEL_BPE)
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED,
-                   "%s: a SentencePiece model of type %" G_GUINT64_FORMAT "; unigram (1) and BPE (2) are supported",
+                   "%s: a SentencePiece model of type %" G_GUINT64_FORMAT "; unigram (1) and BPE (2) are supported.",
                    model->where, model->model_type);
       return FALSE;
     }
@@ -302,7 +302,7 @@ check_nesting (const Model *model, GError **error)
 
   if (sorted == NULL)
     {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read %s", model->where);
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read %s.", model->where);
       return FALSE;
     }
   for (gsize i = 0; i < model->n_pieces; i++)
@@ -387,7 +387,7 @@ write_model (const Model *model, EaselSpmModel *out, GError **error)
   out->data = g_try_malloc (bound);
   if (out->data == NULL)
     {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read %s", model->where);
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read %s.", model->where);
       return FALSE;
     }
   p = out->data;

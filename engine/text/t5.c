@@ -34,7 +34,7 @@ struct EaselT5
 static gboolean
 unsupported (GError **error, const char *name, const char *value)
 {
-  g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED, "text_encoder/config.json: %s \"%s\" is not supported",
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED, "text_encoder/config.json: %s \"%s\" is not supported.",
                name, value);
   return FALSE;
 }
@@ -157,7 +157,7 @@ upload_bias (EaselT5 *self, EaselStream *s, int n, EaselTensor *out, GError **er
 
   if (table == NULL || line == NULL || (bias == NULL && !easel_stream_is_dry (s)))
     {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read a prompt of %d tokens", n);
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read a prompt of %d tokens.", n);
       return FALSE;
     }
   easel_encoder_download (s, self->relative_bias, table);

@@ -5,12 +5,9 @@
  */
 #include "engine/text/tokenizer.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "engine/core/files.h"
 #include "engine/text/sentencepiece-shim.h"
 #include "engine/text/spm-model.h"
 
@@ -20,62 +17,6 @@ struct EaselTokenizer
   EaselTokenizerKind kind;
   int n_pieces, bos, eos, pad;
 };
-
-/* The file as it is, at most EASEL_SPM_MAX_BYTES. FALSE with *absent set, and no error, when there is none. */
-static gboolean
-read_file (const char *path, guint8 **data, gsize *size, gboolean *absent, GError **error)
-{
-  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat info;
-  guint8 *bytes = NULL;
-  gsize n = 0;
-
-  *absent = fd < 0 && (errno == ENOENT || errno == ENOTDIR);
-  if (*absent)
-    return FALSE;
-  if (fd < 0 || fstat (fd, &info) != 0)
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_IO, "Cannot read %s: %s", path, g_strerror (errno));
-      goto failed;
-    }
-  if (!S_ISREG (info.st_mode) || info.st_size <= 0 || info.st_size > EASEL_SPM_MAX_BYTES)
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED,
-                   "%s is not a SentencePiece model: it is %s. Download the tokenizer again", path,
-                   !S_ISREG (info.st_mode) ? "not a file" : info.st_size <= 0 ? "empty" : "larger than 64 MiB");
-      goto failed;
-    }
-  bytes = g_try_malloc ((gsize) info.st_size);
-  if (bytes == NULL)
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read %s", path);
-      goto failed;
-    }
-  while (n < (gsize) info.st_size)
-    {
-      ssize_t got = read (fd, bytes + n, (gsize) info.st_size - n);
-
-      if (got < 0 && errno == EINTR)
-        continue;
-      if (got <= 0)
-        {
-          g_set_error (error, EASEL_ERROR, EASEL_ERROR_IO, "Cannot read %s: %s", path,
-                       got < 0 ? g_strerror (errno) : "it became shorter");
-          goto failed;
-        }
-      n += (gsize) got;
-    }
-  close (fd);
-  *data = bytes;
-  *size = n;
-  return TRUE;
-
-failed:
-  if (fd >= 0)
-    close (fd);
-  g_free (bytes);
-  return FALSE;
-}
 
 static EaselTokenizer *
 open_model (const void *data, gsize size, const char *where, EaselTokenizerKind kind, GError **error)
@@ -91,7 +32,7 @@ open_model (const void *data, gsize size, const char *where, EaselTokenizerKind 
     return NULL;
   if (model.pad < 0 || (gemma ? model.bos : model.eos) < 0)
     {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED, "%s has no piece for %s; it is not a %s tokenizer",
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED, "%s has no piece for %s; it is not a %s tokenizer.",
                    where, model.pad < 0 ? "padding" : gemma ? "the beginning of text" : "the end of text",
                    gemma ? "Gemma" : "T5");
       return NULL;
@@ -99,12 +40,12 @@ open_model (const void *data, gsize size, const char *where, EaselTokenizerKind 
   status = easel_spm_open (model.data, model.size, &spm, message, sizeof message);
   if (status == EASEL_SPM_NO_MEMORY)
     {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to load %s", where);
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to load %s.", where);
       return NULL;
     }
   if (status != EASEL_SPM_OK)
     {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s is damaged: %s. Download the tokenizer again", where,
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s is damaged: %s. Download the tokenizer again.", where,
                    message);
       return NULL;
     }
@@ -126,17 +67,20 @@ easel_tokenizer_open (const char *dir, EaselTokenizerKind kind, GError **error)
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     {
       g_autofree char *path = g_build_filename (dir, names[i], NULL);
-      g_autofree guint8 *data = NULL;
+      g_autoptr (GError) problem = NULL;
       gsize size = 0;
-      gboolean absent;
+      g_autofree char *data = easel_read_small_file (path, EASEL_SPM_MAX_BYTES, &size, &problem);
 
-      if (read_file (path, &data, &size, &absent, error))
+      if (data != NULL)
         return open_model (data, size, path, kind, error);
-      if (!absent)
-        return NULL;
+      if (!g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_NOT_FOUND))
+        {
+          g_propagate_error (error, g_steal_pointer (&problem));
+          return NULL;
+        }
     }
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND,
-               "%s has neither tokenizer.model nor spiece.model. Download the tokenizer again", dir);
+               "%s has neither tokenizer.model nor spiece.model. Download the tokenizer again.", dir);
   return NULL;
 }
 
@@ -188,13 +132,13 @@ easel_tokenizer_tokens (EaselTokenizer *self, const char *text, GError **error)
   if (size > EASEL_TOKENIZER_MAX_BYTES)
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
-                   "The prompt is too long: %" G_GSIZE_FORMAT " bytes, at most %u", size, EASEL_TOKENIZER_MAX_BYTES);
+                   "The prompt is too long: %" G_GSIZE_FORMAT " bytes, at most %u.", size, EASEL_TOKENIZER_MAX_BYTES);
       return NULL;
     }
   if (!g_utf8_validate_len (text, size, &bad))
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
-                   "The prompt is not UTF-8 text: byte %" G_GSIZE_FORMAT " is wrong", (gsize) (bad - text) + 1);
+                   "The prompt is not UTF-8 text: byte %" G_GSIZE_FORMAT " is wrong.", (gsize) (bad - text) + 1);
       return NULL;
     }
   tokens = g_array_new (FALSE, FALSE, sizeof (EaselToken));
@@ -203,7 +147,7 @@ easel_tokenizer_tokens (EaselTokenizer *self, const char *text, GError **error)
   status = easel_spm_encode (self->spm, text, size, append_token_cb, tokens, message, sizeof message);
   if (status == EASEL_SPM_NO_MEMORY)
     {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read the prompt");
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read the prompt.");
       return NULL;
     }
   for (guint i = 0; i < tokens->len && status == EASEL_SPM_OK; i++)
@@ -215,7 +159,7 @@ easel_tokenizer_tokens (EaselTokenizer *self, const char *text, GError **error)
   if (status != EASEL_SPM_OK)
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED,
-                   "The tokenizer cannot read this prompt (%s). Download the tokenizer again",
+                   "The tokenizer cannot read this prompt (%s). Download the tokenizer again.",
                    message[0] != 0 ? message : "it gave a token it does not have");
       return NULL;
     }

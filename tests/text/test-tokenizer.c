@@ -225,15 +225,15 @@ test_missing_files (void)
   assert_refused (&error, EASEL_ERROR_NOT_FOUND, "/nonexistent/folder");
   g_assert_true (g_file_set_contents (path, "", 0, NULL));
   g_assert_null (easel_tokenizer_open (dir, EASEL_TOKENIZER_GEMMA, &error));
-  assert_refused (&error, EASEL_ERROR_DAMAGED, "empty");
+  assert_refused (&error, EASEL_ERROR_DAMAGED, "not a SentencePiece model");
   g_unlink (path);
   g_mkdir (path, 0700);
   g_assert_null (easel_tokenizer_open (dir, EASEL_TOKENIZER_GEMMA, &error));
-  assert_refused (&error, EASEL_ERROR_DAMAGED, "not a file");
+  assert_refused (&error, EASEL_ERROR_DAMAGED, path);
   g_rmdir (path);
   g_assert_cmpint (mkfifo (path, 0600), ==, 0);
   g_assert_null (easel_tokenizer_open (dir, EASEL_TOKENIZER_GEMMA, &error));
-  assert_refused (&error, EASEL_ERROR_DAMAGED, "not a file");
+  assert_refused (&error, EASEL_ERROR_DAMAGED, path);
   g_unlink (path);
   g_rmdir (dir);
 }
