@@ -72,8 +72,8 @@ typedef struct
 static gboolean
 damaged (const Model *model, const char *problem, GError **error)
 {
-  g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s is damaged: %s. Download the tokenizer again.", model->where,
-               problem);
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s is damaged: %s. Download the tokenizer again.",
+               model->where, problem);
   return FALSE;
 }
 
