@@ -168,7 +168,8 @@ test_gemma_forms (Fixture *f, gconstpointer data)
     GEMMA_CONFIG,
     GEMMA_CONFIG ",\"rope_theta\":10000.0,\"hidden_activation\":null,\"final_logit_softcapping\":30.0",
     GEMMA_CONFIG ",\"rope_parameters\":{\"rope_theta\":10000.0,\"rope_type\":\"default\"},\"layer_types\":"
-                 "[\"sliding_attention\",\"full_attention\",\"sliding_attention\"],\"use_bidirectional_attention\":null",
+                 "[\"sliding_attention\",\"full_attention\",\"sliding_attention\"],"
+                 "\"use_bidirectional_attention\":null",
     GEMMA_CONFIG ",\"attn_logit_softcapping\":50.0,\"rms_norm_eps\":1e-06,\"rope_scaling\":null",
   };
   static const char *const others[] = {

@@ -61,7 +61,8 @@ static void
 test_refused_text (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *whole = g_strnfill (EASEL_PROMPT_MAX_BYTES, 'X'), *over = g_strnfill (EASEL_PROMPT_MAX_BYTES + 1, 'X');
+  g_autofree char *whole = g_strnfill (EASEL_PROMPT_MAX_BYTES, 'X');
+  g_autofree char *over = g_strnfill (EASEL_PROMPT_MAX_BYTES + 1, 'X');
   g_autofree char *low = easel_prompt_lower_strip (whole, NULL, NULL);
 
   g_assert_cmpuint (strlen (low), ==, EASEL_PROMPT_MAX_BYTES);
@@ -96,7 +97,8 @@ test_tokens (void)
         {
           g_autofree char *full = g_strconcat (with ? instruction : "", texts[i], NULL);
           g_autoptr (GArray) ids = easel_tokenizer_encode (t, full, NULL);
-          g_autoptr (EaselSanaTokens) s = easel_sana_tokens_new (t, texts[i], with ? instruction : NULL, max_tokens, NULL);
+          g_autoptr (EaselSanaTokens) s
+              = easel_sana_tokens_new (t, texts[i], with ? instruction : NULL, max_tokens, NULL);
           int length = with ? (int) alone->len + max_tokens - 2 : max_tokens;
 
           g_assert_nonnull (s);
@@ -222,7 +224,8 @@ check_embeds (Fixture *f, const char *file, const char *prefix)
 {
   g_autoptr (EaselSafetensors) c = easel_safetensors_open (file, NULL);
   g_autofree char *ids_name = g_strconcat (strcmp (prefix, "neg") ? "" : "neg_", "ids", NULL);
-  g_autofree char *embeds_name = g_strconcat (prefix, "_embeds", NULL), *mask_name = g_strconcat (prefix, "_mask", NULL);
+  g_autofree char *embeds_name = g_strconcat (prefix, "_embeds", NULL);
+  g_autofree char *mask_name = g_strconcat (prefix, "_mask", NULL);
   EaselTensor ids, want, want_mask, got;
   g_autofree gint32 *narrow = NULL;
   g_autofree guint8 *mask = NULL;
