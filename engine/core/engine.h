@@ -19,7 +19,8 @@ typedef struct
   int threads;                    /* CPU; 0: one per core */
 } EaselEngineSettings;
 
-/* Starts the thread. UNSUPPORTED or DEVICE when the device asked for is not there. */
+/* Starts the thread. UNSUPPORTED or DEVICE when the device asked for is not there; NO_MEMORY. Dropping the last
+ * reference cancels what is queued and running and waits for the worker: not from a job's observer. */
 EaselEngine *easel_engine_new (const EaselEngineSettings *settings, GError **error);
 
 /* Queues; returns the job (full reference). Any thread. Problems with the request appear as the job's error. */
@@ -27,18 +28,25 @@ EaselJob *easel_engine_submit (EaselEngine *self, EaselRequest *request);
 /* The same for a job made by the caller (with an observer). */
 void easel_engine_submit_job (EaselEngine *self, EaselJob *job);
 
+/* Jobs queued and running. */
+guint easel_engine_queue_length (EaselEngine *self);
+
 /* Waits until the job has ended. Not from the main thread of a desktop program. */
 void easel_engine_wait (EaselEngine *self, EaselJob *job);
 
-/* Plans without running; blocking, any thread. */
+/* Plans without running; blocking (it opens the model's configuration, no weights), any thread, also while a job runs.
+ * *out is to be cleared with easel_plan_clear(). */
 gboolean easel_engine_plan (EaselEngine *self, EaselRequest *request, EaselPlan *out, GError **error);
 /* Fills the defaults of a request for its model; blocking, any thread. */
 EaselRequest *easel_engine_resolve (EaselEngine *self, EaselRequest *request, GError **error);
 
-/* Folder of a model given by name or path; NOT_FOUND lists what there is. Caller frees. */
+/* Folder of a model given by name (of a folder below a root, or of the Hub: "Owner/Name") or by a path; NULL or "": the
+ * starter model. NOT_FOUND lists what there is. Caller frees. */
 char *easel_engine_find_model (EaselEngine *self, const char *model, GError **error);
 GPtrArray *easel_engine_list_models (EaselEngine *self); /* EaselModelInfo */
 const char *easel_engine_device_name (EaselEngine *self);
+/* Borrowed, for tests and benchmarks (memory used, failing allocations); only while no job runs. */
+EaselDevice *easel_engine_get_device (EaselEngine *self);
 
 /* Unloads models and gives their memory back; runs between jobs. */
 void easel_engine_unload (EaselEngine *self);

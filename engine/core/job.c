@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Everything the worker writes lies behind one lock. A report marks the job dirty and, when none is pending, attaches an
- * idle source to the context the job was created in; that source compares what was announced last with what is there
- * and notifies the difference. The source holds the job weakly: where no loop runs (easel-cli) it never fires, and
- * must not keep the job alive.
+ * Everything the worker writes lies behind one lock. A report, when none is pending, attaches an idle source to the
+ * context the job was created in; that source compares what was announced last with what is there and notifies the
+ * difference. The source holds the job weakly: where no loop runs (easel-cli) it never fires, and must not keep the
+ * job alive.
  */
 #include "engine/core/job.h"
 
@@ -51,6 +51,7 @@ struct _EaselJob
   GPtrArray *pictures; /* replaced, never changed */
   GError *error;
   EaselJobCosts costs;
+  EaselPhase reached;                          /* the furthest of this picture; models load in between */
   gint64 started, phase_started, step_started; /* monotonic, microseconds */
   double seconds[EASEL_N_PHASES];              /* of finished phases of this picture */
   double recent[N_RECENT];                     /* seconds of the latest steps */
@@ -135,9 +136,9 @@ picture_cost_locked (EaselJob *self, double *done)
     {
       double cost = self->costs.cost[phase];
       total += cost;
-      if (phase < (int) self->now.phase)
+      if (phase < (int) self->reached || (phase == (int) self->reached && self->now.phase != self->reached))
         *done += cost;
-      else if (phase == (int) self->now.phase)
+      else if (phase == (int) self->reached)
         *done += cost * phase_fraction_locked (self);
     }
   return total;
@@ -184,7 +185,7 @@ update_locked (EaselJob *self)
   double done, picture = picture_cost_locked (self, &done);
   double loading = self->costs.cost[EASEL_PHASE_LOADING];
   double total = loading + picture * now->pictures;
-  done += picture * now->picture + (now->phase > EASEL_PHASE_LOADING || now->picture > 0 ? loading : 0);
+  done += picture * now->picture + (self->reached > EASEL_PHASE_LOADING || now->picture > 0 ? loading : 0);
   if (total > 0)
     now->progress = CLAMP (done / total, now->progress, 1);
   double rate = rate_locked (self);
@@ -292,6 +293,7 @@ easel_job_report_phase (EaselJob *self, EaselPhase phase)
   g_mutex_lock (&self->lock);
   close_phase_locked (self);
   self->now.phase = phase;
+  self->reached = MAX (self->reached, phase);
   self->now.step = self->now.steps = 0;
   self->phase_started = self->step_started = g_get_monotonic_time ();
   self->n_recent = 0;
@@ -386,7 +388,7 @@ easel_job_report_picture (EaselJob *self, int i)
   for (int phase = EASEL_PHASE_ENCODING_TEXT; phase < EASEL_N_PHASES; phase++)
     self->seconds[phase] = 0;
   self->now.picture = i;
-  self->now.phase = EASEL_PHASE_LOADING;
+  self->now.phase = self->reached = EASEL_PHASE_LOADING;
   self->now.step = self->now.steps = 0;
   report_and_unlock (self);
 }

@@ -59,8 +59,8 @@ EaselPhase easel_job_get_phase (EaselJob *self);
 const GError *easel_job_get_error (EaselJob *self);
 /* Borrowed array of EaselPicture; NULL until the job has ended, and when nothing was finished. */
 GPtrArray *easel_job_get_pictures (EaselJob *self);
-/* Full reference to an array of EaselPicture: those finished so far, complete when done; NULL before the first. The array
- * does not change. */
+/* Full reference to an array of EaselPicture: those finished so far, complete when done; NULL before the first. The
+ * array does not change. */
 GPtrArray *easel_job_dup_pictures (EaselJob *self);
 /* Takes the finished pictures out of the job, so that a long series does not stay in memory; NULL when there are none.
  * The caller unrefs. */
@@ -87,8 +87,8 @@ void easel_job_set_observer (EaselJob *self, EaselJobObserver observer, gpointer
 /* The same snapshot, any thread. */
 EaselProgress easel_job_get_progress (EaselJob *self);
 
-/* Worker's side. easel_job_step: `step` of `steps` of this phase are done, the next one begins; FALSE with CANCELLED set
- * when the person asked to stop. All take a NULL job and do nothing. */
+/* Worker's side. easel_job_step: `step` of `steps` of this phase are done, the next one begins; FALSE with CANCELLED
+ * set when the person asked to stop. All take a NULL job and do nothing. */
 void easel_job_report_phase (EaselJob *self, EaselPhase phase);
 gboolean easel_job_step (EaselJob *self, int step, int steps, GError **error);
 gboolean easel_job_check (EaselJob *self, GError **error); /* cancelled? between blocks and tiles */
@@ -98,8 +98,8 @@ void easel_job_set_wants_preview (EaselJob *self, gboolean wants);
 
 /* Engine's side. */
 
-/* What each phase of one picture costs, in any unit; LOADING once a job. `measured`: seconds of an earlier run, so that an
- * ETA can be given from the start. */
+/* What each phase of one picture costs, in any unit; LOADING once a job. `measured`: seconds of an earlier run, so that
+ * an ETA can be given from the start. */
 typedef struct
 {
   double cost[EASEL_N_PHASES];

@@ -22,6 +22,8 @@ const char *easel_model_folder_name (EaselModelFolder *self);           /* last 
 const char *easel_model_folder_pipeline_class (EaselModelFolder *self); /* "SanaPipeline" */
 /* Class of a component ("AutoencoderDC"), or NULL when there is none. */
 const char *easel_model_folder_class (EaselModelFolder *self, const char *component);
+/* Names of the components, borrowed; free the array. */
+GPtrArray *easel_model_folder_components (EaselModelFolder *self);
 /* path/component; caller frees. */
 char *easel_model_folder_dir (EaselModelFolder *self, const char *component);
 /* config.json of a component (scheduler_config.json for "scheduler"), borrowed; NULL with an error. Read once. */
@@ -42,7 +44,8 @@ typedef struct
 } EaselModelInfo;
 void easel_model_info_free (EaselModelInfo *info);
 /* Every model folder directly below one of `roots` (NULL-terminated), and in the Hub's cache layout
- * (models--OWNER--NAME/snapshots/REVISION); EaselModelInfo, sorted by name; of one name the first root wins. Never fails. */
+ * (models--OWNER--NAME/snapshots/REVISION); EaselModelInfo, sorted by name; of one name the first root wins. Never
+ * fails. */
 GPtrArray *easel_model_folder_list (const char *const *roots);
 
 G_END_DECLS

@@ -18,7 +18,7 @@ typedef struct
   guint64 activations_bytes;  /* largest arena of any stage */
   guint64 peak_bytes;         /* of the whole job on this device */
   double flops;               /* whole job, one picture */
-  double encode_flops, step_flops, decode_flops; /* of its stages (0: not known), to tell the time left in a first run */
+  double encode_flops, step_flops, decode_flops; /* of its stages, 0 not known: tells the time left of a first run */
   int steps, width, height, frames;
   char *summary;              /* a sentence for the person */
 } EaselPlan;
@@ -27,12 +27,14 @@ void easel_plan_clear (EaselPlan *plan);
 typedef struct
 {
   const char *pipeline_class; /* "SanaPipeline" */
-  /* Opens what is cheap (configs, tokenizer); weights are mapped when a stage needs them. */
+  /* Opens what is cheap (configs, tokenizer); weights are mapped when a stage needs them. Takes the folder, also on
+   * failure. */
   EaselPipeline *(*open) (EaselModelFolder *folder, EaselDevice *device, GError **error);
   /* Fills every default and checks every model-dependent rule; BAD_REQUEST says the rule and the nearest good value. */
   EaselRequest *(*resolve) (EaselPipeline *self, EaselRequest *request, GError **error);
   gboolean (*plan) (EaselPipeline *self, EaselRequest *resolved, EaselPlan *out, GError **error);
-  /* One picture or clip: `resolved` has count 1 and a seed. The engine sets the picture's request. Engine thread only. CANCELLED, NO_MEMORY, DAMAGED, …; *out untouched on failure. */
+  /* One picture or clip: `resolved` has count 1 and a seed; the engine sets the picture's request. Engine thread only.
+   * CANCELLED, NO_MEMORY, DAMAGED, …; *out untouched on failure. */
   gboolean (*run) (EaselPipeline *self, EaselRequest *resolved, EaselJob *job, EaselPicture **out, GError **error);
   void (*free) (EaselPipeline *self);
 } EaselPipelineClass;

@@ -44,8 +44,8 @@ typedef struct EaselRequest EaselRequest;
 #define EASEL_REQUEST_MAX_FRAMES 10000
 
 /* Copies the strings; NULL texts become "", a guidance or seed below 0 becomes -1, count 0 becomes 1, noise NULL "cpu".
- * BAD_REQUEST names the setting: a text that is not UTF-8 or too long, a size, number of steps, count or guidance out of
- * range, NaN, … Model-dependent rules are checked by the pipeline's resolve. */
+ * BAD_REQUEST names the setting: a text that is not UTF-8 or too long, a size, number of steps, count or guidance out
+ * of range, NaN, … Model-dependent rules are checked by the pipeline's resolve. */
 EaselRequest *easel_request_new (const EaselRequestSettings *settings, GError **error);
 EaselRequest *easel_request_ref (EaselRequest *self);
 void easel_request_unref (EaselRequest *self);
@@ -55,10 +55,8 @@ const EaselRequestSettings *easel_request_settings (EaselRequest *self);
 /* TRUE when every setting is the same. */
 gboolean easel_request_equal (EaselRequest *a, EaselRequest *b);
 
-/* The name under which a model is written to files: a path's last part; "Owner/Name" and plain names stay. Caller frees. */
-char *easel_request_model_name (const char *model);
-
-/* The name under which a model is written to files: a path's last part; "Owner/Name" and plain names stay. Caller frees. */
+/* The name under which a model is written to files: a path's last part; "Owner/Name" and plain names stay. Caller
+ * frees. */
 char *easel_request_model_name (const char *model);
 
 /* Complete JSON, one line, caller frees; and back. Unknown members are ignored (newer versions), wrong types refused.

@@ -314,8 +314,8 @@ philox (const guint32 counter[4], guint64 key, guint32 out[4])
 
 /* What cuRAND's fast sine and cosine give for an angle of 0 … 2 pi. The hardware works on turns: the product with
  * 1 / (2 pi) is cut off to float, then to 25 binary places; the upper two bits are the quadrant, and a falling quadrant
- * is mirrored by the ones' complement. The steps were found by comparing with golden values of an H200; its table of the
- * quarter wave differs from the true sine by at most 2e-7. */
+ * is mirrored by the ones' complement. The steps were found by comparing with golden values of an H200; its table of
+ * the quarter wave differs from the true sine by at most 2e-7. */
 static void
 hardware_sincosf (float angle, float *sine, float *cosine)
 {

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * One worker thread takes jobs off a queue. A pipeline is opened when the first job needs it and kept for the next (its
+ * weights are in mapped files or on the device). Planning and resolving run on the caller's thread: with the worker's
+ * pipeline when it is idle, else with a second one that never loads weights, so that nobody waits for a picture to
+ * learn what the next would need.
+ */
+#include "engine/core/engine.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#define DEFAULT_MODEL "starter-sana"
+#define MAX_HABITS 256
+
+/* An opened model. Its lock is held while anything uses it. */
+typedef struct
+{
+  GMutex lock;
+  char *path, *name;
+  EaselPipeline *pipeline;
+} Slot;
+
+/* What one picture took the last time, for the time left of the next. */
+typedef struct
+{
+  double seconds[EASEL_N_PHASES]; /* DENOISING: one step */
+  double pixels;                  /* width * height * frames */
+} Habit;
+
+struct _EaselEngine
+{
+  GObject parent_instance;
+
+  /* Never change */
+  char **roots;
+  GThread *thread;
+  int threads;
+  char *device_name;
+
+  EaselDevice *device; /* behind both slots' locks */
+  Slot working, planning;
+
+  /* Behind the lock */
+  GMutex lock;
+  GCond wake;
+  GQueue queue;      /* EaselJob, full references */
+  EaselJob *running; /* borrowed from the worker */
+  gboolean stop, unload;
+
+  /* The worker's */
+  GHashTable *habits; /* model path to Habit */
+};
+
+G_DEFINE_FINAL_TYPE (EaselEngine, easel_engine, G_TYPE_OBJECT)
+
+/* ---- slots ---- */
+
+static void
+slot_clear (Slot *slot)
+{
+  if (slot->pipeline)
+    slot->pipeline->klass->free (slot->pipeline);
+  slot->pipeline = NULL;
+  g_clear_pointer (&slot->path, g_free);
+  g_clear_pointer (&slot->name, g_free);
+}
+
+/* Opens `path` unless it is open already. With the slot's lock held. */
+static gboolean
+slot_open (EaselEngine *self, Slot *slot, const char *path, GError **error)
+{
+  if (slot->path && !strcmp (slot->path, path))
+    return TRUE;
+  /* The old model goes first: there may not be room for two. */
+  slot_clear (slot);
+  if (!self->device)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_DEVICE, "The device failed before and could not be opened again.");
+      return FALSE;
+    }
+  g_autoptr (EaselModelFolder) folder = easel_model_folder_open (path, error);
+  const EaselPipelineClass *klass
+      = folder ? easel_pipeline_class_find (easel_model_folder_pipeline_class (folder), error) : NULL;
+  if (!klass)
+    return FALSE;
+  g_autofree char *name = g_strdup (easel_model_folder_name (folder));
+  EaselPipeline *pipeline = klass->open (g_steal_pointer (&folder), self->device, error);
+  if (!pipeline)
+    return FALSE;
+  slot->pipeline = pipeline;
+  slot->name = g_steal_pointer (&name);
+  slot->path = g_strdup (path);
+  return TRUE;
+}
+
+/* ---- models by name ---- */
+
+/* A folder with a model_index.json, canonical; NULL when it is none. */
+static char *
+model_at (const char *path)
+{
+  g_autofree char *index = g_build_filename (path, "model_index.json", NULL);
+  return g_file_test (index, G_FILE_TEST_EXISTS) ? g_canonicalize_filename (path, NULL) : NULL;
+}
+
+char *
+easel_engine_find_model (EaselEngine *self, const char *model, GError **error)
+{
+  const char *name = model && *model ? model : DEFAULT_MODEL;
+  char *found = NULL;
+  if (strlen (name) > 4096)
+    name = "";
+  if (strchr (name, '/') && (found = model_at (name)))
+    return found;
+  for (guint i = 0; !g_path_is_absolute (name) && !strstr (name, "..") && self->roots[i]; i++)
+    {
+      g_autofree char *path = g_build_filename (self->roots[i], name, NULL);
+      if (*name && (found = model_at (path)))
+        return found;
+    }
+  /* Names of the Hub, in its cache layout or not; and what other tools call a model by the last part of its name. */
+  g_autoptr (GPtrArray) list = easel_engine_list_models (self);
+  g_autoptr (GString) known = g_string_new (NULL);
+  for (guint i = 0; i < list->len; i++)
+    {
+      const EaselModelInfo *info = list->pdata[i];
+      const char *last = strrchr (info->name, '/');
+      if (!strcmp (info->name, name) || (last && !strcmp (last + 1, name)))
+        return g_strdup (info->path);
+      g_string_append_printf (known, "%s%s", i ? ", " : "", info->name);
+    }
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND, "There is no model \"%.200s\". %s%s%s", name,
+               list->len ? "Installed are: " : "No models are installed", known->str, ".");
+  return NULL;
+}
+
+GPtrArray *
+easel_engine_list_models (EaselEngine *self)
+{
+  return easel_model_folder_list ((const char *const *) self->roots);
+}
+
+const char *
+easel_engine_device_name (EaselEngine *self)
+{
+  return self->device_name;
+}
+
+EaselDevice *
+easel_engine_get_device (EaselEngine *self)
+{
+  return self->device;
+}
+
+/* ---- requests ---- */
+
+/* A seed that a person can type and other tools take. */
+static gint64
+draw_seed (void)
+{
+  guint32 bits;
+  if (getrandom (&bits, sizeof bits, 0) != sizeof bits)
+    bits = (guint32) g_get_real_time ();
+  return bits;
+}
+
+/* The request with all defaults of its model, a seed and the model's name. With the slot's lock held. */
+static EaselRequest *
+resolve_in (Slot *slot, EaselRequest *request, GError **error)
+{
+  EaselRequestSettings settings = *easel_request_settings (request);
+  if (settings.seed < 0)
+    settings.seed = draw_seed ();
+  settings.model = slot->name;
+  g_autoptr (EaselRequest) seeded = easel_request_new (&settings, error);
+  return seeded ? slot->pipeline->klass->resolve (slot->pipeline, seeded, error) : NULL;
+}
+
+/* The i-th of a series: its own seed, a count of one. */
+static EaselRequest *
+nth_request (EaselRequest *resolved, int i, GError **error)
+{
+  EaselRequestSettings settings = *easel_request_settings (resolved);
+  settings.seed = (gint64) (((guint64) settings.seed + (guint64) i) & G_MAXINT64);
+  settings.count = 1;
+  return easel_request_new (&settings, error);
+}
+
+/* Opens the model of a request in whichever slot is free and returns it locked; NULL with an error. */
+static Slot *
+borrow_slot (EaselEngine *self, EaselRequest *request, GError **error)
+{
+  g_autofree char *path = easel_engine_find_model (self, easel_request_settings (request)->model, error);
+  if (!path)
+    return NULL;
+  Slot *slot = &self->working;
+  if (!g_mutex_trylock (&slot->lock))
+    {
+      slot = &self->planning;
+      g_mutex_lock (&slot->lock);
+    }
+  if (slot_open (self, slot, path, error))
+    return slot;
+  g_mutex_unlock (&slot->lock);
+  return NULL;
+}
+
+EaselRequest *
+easel_engine_resolve (EaselEngine *self, EaselRequest *request, GError **error)
+{
+  Slot *slot = borrow_slot (self, request, error);
+  if (!slot)
+    return NULL;
+  EaselRequest *resolved = resolve_in (slot, request, error);
+  g_mutex_unlock (&slot->lock);
+  return resolved;
+}
+
+gboolean
+easel_engine_plan (EaselEngine *self, EaselRequest *request, EaselPlan *out, GError **error)
+{
+  Slot *slot = borrow_slot (self, request, error);
+  if (!slot)
+    return FALSE;
+  g_autoptr (EaselRequest) resolved = resolve_in (slot, request, error);
+  gboolean fine = resolved && slot->pipeline->klass->plan (slot->pipeline, resolved, out, error);
+  g_mutex_unlock (&slot->lock);
+  return fine;
+}
+
+/* ---- time left ---- */
+
+static double
+pixels_of (const EaselRequestSettings *s)
+{
+  return (double) s->width * s->height * MAX (s->frames, 1);
+}
+
+/* What the phases are thought to cost: as measured the last time, else as the plan counts operations, else a guess. */
+static EaselJobCosts
+expect_costs (EaselEngine *self, EaselRequest *resolved)
+{
+  const EaselRequestSettings *s = easel_request_settings (resolved);
+  EaselJobCosts costs = { 0 };
+  double steps = MAX (s->steps, 1);
+  const Habit *habit = g_hash_table_lookup (self->habits, self->working.path);
+  if (habit)
+    {
+      double scale = habit->pixels > 0 ? pixels_of (s) / habit->pixels : 1;
+      costs.measured = TRUE;
+      costs.cost[EASEL_PHASE_ENCODING_TEXT] = habit->seconds[EASEL_PHASE_ENCODING_TEXT];
+      costs.cost[EASEL_PHASE_DENOISING] = habit->seconds[EASEL_PHASE_DENOISING] * scale * steps;
+      costs.cost[EASEL_PHASE_DECODING] = habit->seconds[EASEL_PHASE_DECODING] * scale;
+      return costs;
+    }
+  EaselPlan plan = { 0 };
+  EaselPipeline *pipeline = self->working.pipeline;
+  if (pipeline->klass->plan (pipeline, resolved, &plan, NULL) && plan.step_flops > 0)
+    {
+      costs.cost[EASEL_PHASE_ENCODING_TEXT] = plan.encode_flops;
+      costs.cost[EASEL_PHASE_DENOISING] = plan.step_flops * steps;
+      costs.cost[EASEL_PHASE_DECODING] = plan.decode_flops;
+    }
+  else
+    {
+      costs.cost[EASEL_PHASE_ENCODING_TEXT] = 2;
+      costs.cost[EASEL_PHASE_DENOISING] = steps;
+      costs.cost[EASEL_PHASE_DECODING] = 3;
+    }
+  easel_plan_clear (&plan);
+  return costs;
+}
+
+static void
+remember_costs (EaselEngine *self, EaselJob *job, EaselRequest *resolved)
+{
+  const EaselRequestSettings *s = easel_request_settings (resolved);
+  if (g_hash_table_size (self->habits) > MAX_HABITS)
+    g_hash_table_remove_all (self->habits);
+  Habit *habit = g_new0 (Habit, 1);
+  const Habit *before = g_hash_table_lookup (self->habits, self->working.path);
+  easel_job_get_measured (job, habit->seconds);
+  /* Pipelines remember the words of the last pictures; a text that cost next to nothing says nothing of the next. */
+  if (before && habit->seconds[EASEL_PHASE_ENCODING_TEXT] < before->seconds[EASEL_PHASE_ENCODING_TEXT] / 4)
+    habit->seconds[EASEL_PHASE_ENCODING_TEXT] = before->seconds[EASEL_PHASE_ENCODING_TEXT];
+  habit->seconds[EASEL_PHASE_DENOISING] /= MAX (s->steps, 1);
+  habit->pixels = pixels_of (s);
+  g_hash_table_insert (self->habits, g_strdup (self->working.path), habit);
+}
+
+/* ---- the worker ---- */
+
+static EaselStatus
+open_device (const char *kind, int threads, EaselDevice **out)
+{
+  if (kind && strcmp (kind, "cpu") != 0)
+    return EASEL_STATUS_UNSUPPORTED;
+  return easel_cpu_device_open (threads, out);
+}
+
+/* One request to its pictures. With the working slot's lock held. */
+static gboolean
+make_pictures (EaselEngine *self, EaselJob *job, GError **error)
+{
+  EaselRequest *request = easel_job_get_request (job);
+  /* 1. The model, opened or still open. */
+  easel_job_report_phase (job, EASEL_PHASE_LOADING);
+  g_autofree char *path = easel_engine_find_model (self, easel_request_settings (request)->model, error);
+  if (!path || !slot_open (self, &self->working, path, error))
+    return FALSE;
+
+  /* 2. Every setting. */
+  g_autoptr (EaselRequest) resolved = resolve_in (&self->working, request, error);
+  if (!resolved)
+    return FALSE;
+  int count = easel_request_settings (resolved)->count;
+  EaselJobCosts costs = expect_costs (self, resolved);
+  easel_job_expect (job, &costs, count);
+
+  /* 3. Picture after picture; picture i has the seed + i. */
+  for (int i = 0; i < count; i++)
+    {
+      g_autoptr (EaselRequest) one = nth_request (resolved, i, error);
+      EaselPicture *picture = NULL;
+      if (!one || !easel_job_check (job, error))
+        return FALSE;
+      easel_job_report_picture (job, i);
+      EaselPipeline *pipeline = self->working.pipeline;
+      if (!pipeline->klass->run (pipeline, one, job, &picture, error))
+        return FALSE;
+      if (!picture->request)
+        picture->request = easel_request_ref (one);
+      easel_job_add_picture (job, picture);
+      remember_costs (self, job, one);
+    }
+  return TRUE;
+}
+
+/* A failed device is opened again, so that the next job has a chance. With the working slot's lock held. */
+static void
+reopen_device (EaselEngine *self)
+{
+  g_mutex_lock (&self->planning.lock);
+  slot_clear (&self->planning);
+  g_autofree char *kind = g_strdup (self->device->backend->kind);
+  easel_device_close (&self->device);
+  if (open_device (kind, self->threads, &self->device) != EASEL_STATUS_OK)
+    self->device = NULL;
+  g_mutex_unlock (&self->planning.lock);
+}
+
+static void
+run_job (EaselEngine *self, EaselJob *job)
+{
+  GError *error = NULL;
+  if (!easel_job_begin (job))
+    return;
+  g_mutex_lock (&self->working.lock);
+  if (!make_pictures (self, job, &error))
+    {
+      if (!error)
+        error = g_error_new_literal (EASEL_ERROR, EASEL_ERROR_FAILED, "The picture failed without saying why.");
+      gboolean keep = g_error_matches (error, EASEL_ERROR, EASEL_ERROR_CANCELLED)
+                      || g_error_matches (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST);
+      /* After a real failure nothing is kept: memory is given back, damaged files are read again. */
+      if (!keep)
+        slot_clear (&self->working);
+      if (g_error_matches (error, EASEL_ERROR, EASEL_ERROR_DEVICE) && self->device)
+        reopen_device (self);
+    }
+  g_mutex_unlock (&self->working.lock);
+  easel_job_finish (job, error);
+}
+
+static void
+unload_slots (EaselEngine *self)
+{
+  g_mutex_lock (&self->working.lock);
+  slot_clear (&self->working);
+  g_mutex_unlock (&self->working.lock);
+  g_mutex_lock (&self->planning.lock);
+  slot_clear (&self->planning);
+  g_mutex_unlock (&self->planning.lock);
+}
+
+static gpointer
+worker (gpointer data)
+{
+  EaselEngine *self = data; /* not a reference: dispose joins this thread */
+  g_mutex_lock (&self->lock);
+  while (!self->stop)
+    {
+      if (self->unload)
+        {
+          self->unload = FALSE;
+          g_mutex_unlock (&self->lock);
+          unload_slots (self);
+          g_mutex_lock (&self->lock);
+          continue;
+        }
+      EaselJob *job = g_queue_pop_head (&self->queue);
+      if (!job)
+        {
+          g_cond_wait (&self->wake, &self->lock);
+          continue;
+        }
+      self->running = job;
+      g_mutex_unlock (&self->lock);
+      run_job (self, job);
+      g_mutex_lock (&self->lock);
+      self->running = NULL;
+      g_mutex_unlock (&self->lock);
+      /* Outside the lock: the last reference may call back into the engine. */
+      g_object_unref (job);
+      g_mutex_lock (&self->lock);
+    }
+  g_mutex_unlock (&self->lock);
+  return NULL;
+}
+
+/* ---- the queue ---- */
+
+void
+easel_engine_submit_job (EaselEngine *self, EaselJob *job)
+{
+  g_mutex_lock (&self->lock);
+  g_queue_push_tail (&self->queue, g_object_ref (job));
+  g_cond_signal (&self->wake);
+  g_mutex_unlock (&self->lock);
+}
+
+EaselJob *
+easel_engine_submit (EaselEngine *self, EaselRequest *request)
+{
+  EaselJob *job = easel_job_new (request);
+  easel_engine_submit_job (self, job);
+  return job;
+}
+
+void
+easel_engine_wait (EaselEngine *self G_GNUC_UNUSED, EaselJob *job)
+{
+  easel_job_wait (job);
+}
+
+guint
+easel_engine_queue_length (EaselEngine *self)
+{
+  g_mutex_lock (&self->lock);
+  guint length = g_queue_get_length (&self->queue) + (self->running ? 1 : 0);
+  g_mutex_unlock (&self->lock);
+  return length;
+}
+
+void
+easel_engine_unload (EaselEngine *self)
+{
+  g_mutex_lock (&self->lock);
+  self->unload = TRUE;
+  g_cond_signal (&self->wake);
+  g_mutex_unlock (&self->lock);
+}
+
+/* ---- GObject ---- */
+
+/* Cancels everything and waits for the worker. */
+static void
+easel_engine_dispose (GObject *object)
+{
+  EaselEngine *self = EASEL_ENGINE (object);
+  if (self->thread)
+    {
+      EaselJob *job;
+      g_mutex_lock (&self->lock);
+      self->stop = TRUE;
+      if (self->running)
+        easel_job_cancel (self->running);
+      GQueue queue = self->queue;
+      g_queue_init (&self->queue);
+      g_cond_signal (&self->wake);
+      g_mutex_unlock (&self->lock);
+      while ((job = g_queue_pop_head (&queue)))
+        {
+          easel_job_cancel (job);
+          g_object_unref (job);
+        }
+      g_thread_join (g_steal_pointer (&self->thread));
+    }
+  G_OBJECT_CLASS (easel_engine_parent_class)->dispose (object);
+}
+
+static void
+easel_engine_finalize (GObject *object)
+{
+  EaselEngine *self = EASEL_ENGINE (object);
+  slot_clear (&self->working);
+  slot_clear (&self->planning);
+  if (self->device)
+    easel_device_close (&self->device);
+  g_hash_table_unref (self->habits);
+  g_strfreev (self->roots);
+  g_free (self->device_name);
+  g_mutex_clear (&self->lock);
+  g_mutex_clear (&self->working.lock);
+  g_mutex_clear (&self->planning.lock);
+  g_cond_clear (&self->wake);
+  G_OBJECT_CLASS (easel_engine_parent_class)->finalize (object);
+}
+
+static void
+easel_engine_class_init (EaselEngineClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = easel_engine_dispose;
+  G_OBJECT_CLASS (klass)->finalize = easel_engine_finalize;
+}
+
+static void
+easel_engine_init (EaselEngine *self)
+{
+  g_mutex_init (&self->lock);
+  g_mutex_init (&self->working.lock);
+  g_mutex_init (&self->planning.lock);
+  g_cond_init (&self->wake);
+  g_queue_init (&self->queue);
+  self->habits = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+}
+
+EaselEngine *
+easel_engine_new (const EaselEngineSettings *settings, GError **error)
+{
+  EaselDevice *device = NULL;
+  EaselStatus status = open_device (settings->device, settings->threads, &device);
+  if (status == EASEL_STATUS_UNSUPPORTED)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED,
+                   "The device \"%.40s\" is not available; available is \"cpu\".", settings->device);
+      return NULL;
+    }
+  if (status != EASEL_STATUS_OK)
+    {
+      easel_status_to_error (status, "Opening the device", settings->device ? settings->device : "cpu", error);
+      return NULL;
+    }
+  EaselEngine *self = g_object_new (EASEL_TYPE_ENGINE, NULL);
+  self->device = device;
+  self->device_name = g_strdup (device->name);
+  self->threads = settings->threads;
+  self->roots = settings->model_roots ? g_strdupv ((char **) settings->model_roots) : g_new0 (char *, 1);
+  self->thread = g_thread_new ("easel-engine", worker, self);
+  return self;
+}

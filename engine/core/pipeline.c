@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/core/pipeline.h"
+
+#include <string.h>
+
+/* One line a class. */
+static const EaselPipelineClass *const CLASSES[] = {
+  &easel_sana_pipeline_class,
+  &easel_sana_sprint_pipeline_class,
+  NULL,
+};
+
+void
+easel_plan_clear (EaselPlan *plan)
+{
+  g_free (plan->summary);
+  *plan = (EaselPlan){ 0 };
+}
+
+const EaselPipelineClass *
+easel_pipeline_class_find (const char *pipeline_class, GError **error)
+{
+  g_autoptr (GString) known = g_string_new (NULL);
+  for (guint i = 0; CLASSES[i]; i++)
+    {
+      if (!g_strcmp0 (pipeline_class, CLASSES[i]->pipeline_class))
+        return CLASSES[i];
+      g_string_append_printf (known, "%s%s", i ? ", " : "", CLASSES[i]->pipeline_class);
+    }
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED,
+               "Models of the class \"%.100s\" are not supported; supported are %s.", pipeline_class, known->str);
+  return NULL;
+}
