@@ -102,10 +102,28 @@ count_processors (void)
 static const EaselOps *
 ops_of_level (EaselCpuLevel level, const char **name)
 {
-  if (level != EASEL_CPU_BEST && level != EASEL_CPU_PLAIN)
-    return NULL;
-  *name = "plain";
-  return &easel_cpu_plain_ops;
+#if defined(__x86_64__)
+  bool avx2 = __builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma") && __builtin_cpu_supports ("f16c");
+  bool avx512 = avx2 && __builtin_cpu_supports ("avx512f") && __builtin_cpu_supports ("avx512vl") &&
+                __builtin_cpu_supports ("avx512bw") && __builtin_cpu_supports ("avx512dq");
+
+  if (level == EASEL_CPU_BEST)
+    level = avx512 ? EASEL_CPU_SIMD_AVX512 : avx2 ? EASEL_CPU_SIMD_AVX2 : EASEL_CPU_SIMD_128;
+  if (level == EASEL_CPU_SIMD_AVX512 && avx512)
+    {
+      *name = "AVX-512";
+      return &easel_avx512_ops;
+    }
+  if (level == EASEL_CPU_SIMD_AVX2 && avx2)
+    {
+      *name = "AVX2";
+      return &easel_avx2_ops;
+    }
+#endif
+  if (level == EASEL_CPU_BEST)
+    level = EASEL_CPU_SIMD_128;
+  *name = level == EASEL_CPU_PLAIN ? "plain" : "128-bit";
+  return level == EASEL_CPU_PLAIN ? &easel_cpu_plain_ops : level == EASEL_CPU_SIMD_128 ? &easel_simd128_ops : NULL;
 }
 
 EaselStatus

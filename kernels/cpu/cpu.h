@@ -68,6 +68,11 @@ easel_ceil_div (int64_t a, int64_t b)
 
 /* The plain twins: C as one would write it on paper, and OpenBLAS. */
 extern const EaselOps easel_cpu_plain_ops;
+/* The same sources compiled for each width of vectors (simd/). */
+extern const EaselOps easel_simd128_ops;
+#if defined(__x86_64__)
+extern const EaselOps easel_avx2_ops, easel_avx512_ops;
+#endif
 #define EASEL_PLAIN_PROTOTYPE(name, Args) void easel_plain_##name (EaselStream *s, const Args *a);
 EASEL_FOR_EACH_OP (EASEL_PLAIN_PROTOTYPE)
 #undef EASEL_PLAIN_PROTOTYPE
