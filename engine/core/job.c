@@ -45,6 +45,7 @@ struct _EaselJob
   /* Behind the lock */
   GMutex lock;
   GCond ended;
+  gboolean told;   /* the observer has heard of the end */
   GSource *source; /* pending, or NULL */
   EaselProgress now;
   EaselPicture *preview;
@@ -267,11 +268,16 @@ report_and_unlock (EaselJob *self)
   update_locked (self);
   EaselProgress progress = self->now;
   announce_locked (self);
-  if (is_over (progress.state))
-    g_cond_broadcast (&self->ended);
   g_mutex_unlock (&self->lock);
   if (self->observer)
     self->observer (self, &progress, self->observer_data);
+  if (!is_over (progress.state))
+    return;
+  /* Only now may waiters go: what the observer writes to is often theirs. */
+  g_mutex_lock (&self->lock);
+  self->told = TRUE;
+  g_cond_broadcast (&self->ended);
+  g_mutex_unlock (&self->lock);
 }
 
 /* ---- the worker's side ---- */
@@ -362,7 +368,7 @@ easel_job_begin (EaselJob *self)
   g_mutex_lock (&self->lock);
   if (self->now.state != EASEL_JOB_QUEUED)
     {
-      report_and_unlock (self);
+      g_mutex_unlock (&self->lock);
       return FALSE;
     }
   self->now.state = EASEL_JOB_RUNNING;
@@ -435,7 +441,7 @@ void
 easel_job_wait (EaselJob *self)
 {
   g_mutex_lock (&self->lock);
-  while (!is_over (self->now.state))
+  while (!self->told)
     g_cond_wait (&self->ended, &self->lock);
   g_mutex_unlock (&self->lock);
 }
@@ -447,15 +453,15 @@ easel_job_cancel (EaselJob *self)
 {
   g_atomic_int_set (&self->cancelled, TRUE);
   g_mutex_lock (&self->lock);
-  if (self->now.state == EASEL_JOB_QUEUED)
+  if (self->now.state != EASEL_JOB_QUEUED)
     {
-      /* The worker will pass it by; nobody has to wait for that. The observer hears of it from the worker. */
-      self->now.state = EASEL_JOB_CANCELLED;
-      self->error = g_error_new_literal (EASEL_ERROR, EASEL_ERROR_CANCELLED, "Cancelled.");
-      announce_locked (self);
-      g_cond_broadcast (&self->ended);
+      g_mutex_unlock (&self->lock);
+      return;
     }
-  g_mutex_unlock (&self->lock);
+  /* The worker will pass it by; nobody has to wait for that. */
+  self->now.state = EASEL_JOB_CANCELLED;
+  self->error = g_error_new_literal (EASEL_ERROR, EASEL_ERROR_CANCELLED, "Cancelled.");
+  report_and_unlock (self);
 }
 
 gboolean

@@ -82,7 +82,8 @@ typedef struct
   double eta;       /* seconds left, -1 unknown */
 } EaselProgress;
 typedef void (*EaselJobObserver) (EaselJob *job, const EaselProgress *progress, gpointer user_data);
-/* Before the job is queued. Called on the worker's thread at every report. */
+/* Before the job is queued. Called on the worker's thread at every report (of a job cancelled while it is queued:
+ * on the thread that cancels), never after easel_job_wait() has returned. */
 void easel_job_set_observer (EaselJob *self, EaselJobObserver observer, gpointer user_data);
 /* The same snapshot, any thread. */
 EaselProgress easel_job_get_progress (EaselJob *self);

@@ -89,7 +89,7 @@ easel_request_to_parameters (EaselRequest *self)
     }
   if (s->count > 1)
     add_int (line, "Count", s->count);
-  if (s->frames > 0)
+  if (s->frames > 1)
     add_int (line, "Frames", s->frames);
   if (s->fps > 0)
     add_double (line, "FPS", s->fps);
