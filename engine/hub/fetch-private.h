@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The two halves of fetching: fetch.c (files: what is missing, locks, hashes, names) and lane.c (connections).
+ *
+ * Invariants:
+ *   - a block is `done` only after all its bytes are in the file; bytes of a done block are never written again,
+ *     so what the hasher has read stays what it read;
+ *   - a block is `taken` while a lane is fetching it; no two lanes share one;
+ *   - a file gets its name only after its hash matched.
+ */
+#pragma once
+
+#include "engine/hub/hub-private.h"
+
+typedef enum
+{
+  ITEM_WAITING, /* not opened: not its turn, or another program holds its lock */
+  ITEM_OPEN,    /* locked, part open, blocks missing or hash running */
+  ITEM_DONE,    /* has its name as a blob, and its links but model_index.json's */
+} ItemState;
+
+typedef struct
+{
+  EaselHubFile *file;   /* borrowed from the plan */
+  GPtrArray *paths;     /* borrowed names with this content */
+  ItemState state;
+  int lock;
+  gboolean held_elsewhere;
+  EaselPart *part;
+  guint8 *taken;        /* [part->n_blocks] */
+  EaselHashJob *job;
+  char *location;       /* where the bytes are, once the Hub said so; NULL: ask */
+  gboolean confirmed;   /* a lane got bytes from there; until then one lane at a time */
+  gboolean no_ranges;   /* the server sends whole files only: one lane, from the start */
+  gboolean inherited;   /* some bytes are from an earlier run */
+  guint lanes, wrong, failures;
+  gint64 retry_at;
+} Item;
+
+typedef struct Lane Lane;
+
+typedef struct
+{
+  EaselFetch *job;
+  EaselHubSession *session;
+  EaselHubPlan *plan;
+  CURLM *multi;
+  EaselHasher *hasher;
+  GPtrArray *items;     /* Item */
+  guint first;          /* items before it are done */
+  GPtrArray *lanes;     /* Lane, one for each connection */
+  guint busy;           /* lanes that are fetching */
+  gboolean links;
+  GError *trouble;      /* of the last failed try, for the sentence when tries run out */
+  EaselHubReason trouble_reason;
+  GError **error;
+  gboolean failed;      /* stop: error is set */
+  gint64 fetched;       /* over the network in this run */
+  gint64 clock_gap;     /* boot time - monotonic time: grows while the machine sleeps */
+  gint64 last_report, last_space, rate_at, rate_bytes;
+  double rate;
+} Fetcher;
+
+/* lane.c */
+Lane *lane_new (void);
+void lane_free (Lane *self, Fetcher *f);
+gboolean lane_is_free (const Lane *self);
+/* Fetches blocks [from, to) of an open item. */
+void lane_start (Lane *self, Fetcher *f, Item *item, guint from, guint to);
+/* curl is done with it. */
+void lane_finish (Lane *self, Fetcher *f, CURLcode code);
+/* Gives up what it is doing; its blocks are free again. */
+void lane_stop (Lane *self, Fetcher *f);
+/* TRUE when the server has been silent for too long. */
+gboolean lane_is_stalled (const Lane *self, Fetcher *f, gint64 now);
+void lane_limit (Lane *self, curl_off_t bytes_per_second);
+
+/* fetch.c: a try failed; trouble and reason are in f->trouble. Schedules the next one, or fails the run. */
+void fetcher_try_again (Fetcher *f, Item *item, gint64 retry_after);
+/* A failure that no second try will mend. The error is in f->error already. */
+void fetcher_give_up (Fetcher *f);
