@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The command line: one table of options, each with the commands that take it.
+ */
+#include "app/cli.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RUNS (CLI_GENERATE | CLI_PLAN)
+#define ENGINE (CLI_GENERATE | CLI_PLAN | CLI_REPRODUCE)
+#define ALL (~0u)
+#define AT(field) G_STRUCT_OFFSET (CliArgs, field)
+
+const CliOption cli_options[] = {
+  { "model", 'm', CLI_TYPE_STRING, AT (model), ENGINE | CLI_SAMPLERS, 0, 0, "NAME|DIR",
+    "the model: a name that 'easel-cli models' lists, or a folder\n(default: " CLI_DEFAULT_MODEL ")" },
+  { "prompt", 'p', CLI_TYPE_STRING, AT (prompt), RUNS, 0, 0, "TEXT", "what the picture should show" },
+  { "negative", 'n', CLI_TYPE_STRING, AT (negative), RUNS, 0, 0, "TEXT", "what it should not show" },
+  { "prompts", 0, CLI_TYPE_STRING, AT (prompts), CLI_GENERATE, 0, 0, "FILE",
+    "many prompts: one a line, or one JSON object a line with any of\n"
+    "prompt, negative, seed, size, steps, guidance, sampler, count,\n"
+    "model, output; '-' reads standard input" },
+  { "size", 's', CLI_TYPE_SIZE, AT (width), RUNS, 1, 65535, "WxH", "pixels, such as 512x512 (default: the model's)" },
+  { "steps", 0, CLI_TYPE_INT, AT (steps), RUNS, 1, 10000, "N",
+    "denoising steps; more is slower and often finer (default: the model's)" },
+  { "guidance", 'g', CLI_TYPE_DOUBLE, AT (guidance), RUNS, 0, 0, "G",
+    "how strictly to follow the prompt, such as 4.5 (default: the model's)" },
+  { "seed", 0, CLI_TYPE_SEED, AT (seed), RUNS, 0, 0, "S",
+    "start of the random numbers: the same seed makes the same picture\n(default: drawn, and written into the file)" },
+  { "sampler", 0, CLI_TYPE_STRING, AT (sampler), RUNS, 0, 0, "NAME",
+    "one that 'easel-cli samplers' lists (default: the model's own)" },
+  { "count", 'c', CLI_TYPE_INT, AT (count), RUNS, 1, 10000, "N",
+    "pictures for each prompt, with seeds S, S+1, … (default: 1)" },
+  { "output", 'o', CLI_TYPE_STRING, AT (output), CLI_GENERATE | CLI_REPRODUCE, 0, 0, "FILE",
+    "where to write; .png, .jpg or .webp decides the format. May hold\n"
+    "{seed}, {n} (1, 2, …) and {prompt}; 'folder/' derives the name from\n"
+    "prompt and seed (default: that, in the current folder)" },
+  { "force", 'f', CLI_TYPE_FLAG, AT (force), CLI_GENERATE | CLI_REPRODUCE, 0, 0, NULL, "write over an existing FILE" },
+  { "quality", 0, CLI_TYPE_INT, AT (quality), CLI_GENERATE | CLI_REPRODUCE, 1, 100, "N",
+    "of JPEG and WebP, 1 to 100; WebP at 100 is lossless (default: 92)" },
+  { "no-metadata", 0, CLI_TYPE_FLAG, AT (no_metadata), CLI_GENERATE | CLI_REPRODUCE, 0, 0, NULL,
+    "leave prompt and settings out of the file" },
+  { "preview", 0, CLI_TYPE_STRING, AT (preview), CLI_GENERATE, 0, 0, "FILE",
+    "show the picture as it grows in this file" },
+  { "no-instruction", 0, CLI_TYPE_FLAG, AT (no_instruction), RUNS, 0, 0, NULL,
+    "do not put the model's own instruction before the prompt" },
+  { "no-binning", 0, CLI_TYPE_FLAG, AT (no_binning), RUNS, 0, 0, NULL,
+    "compute at exactly the size asked for, not at the nearest one the\nmodel was trained for" },
+  { "max-tokens", 0, CLI_TYPE_INT, AT (max_tokens), RUNS, 1, 4096, "N",
+    "how much of the prompt the model reads (default: the model's)" },
+  { "noise", 0, CLI_TYPE_STRING, AT (noise), RUNS, 0, 0, "cpu|cuda",
+    "whose random numbers a seed means: those PyTorch draws on the CPU or\non a CUDA card (default: cpu)" },
+  { "device", 'd', CLI_TYPE_STRING, AT (device), ENGINE, 0, 0, "cpu|cuda",
+    "what computes (default: the fastest there is)" },
+  { "threads", 't', CLI_TYPE_INT, AT (threads), ENGINE, 1, 1024, "N",
+    "processor threads (default: one for each core)" },
+  { "models", 0, CLI_TYPE_STRINGS, AT (models), ALL, 0, 0, "DIR",
+    "look for models in this folder too, before all others; may be\nrepeated" },
+  { "json", 0, CLI_TYPE_FLAG, AT (json), ALL, 0, 0, NULL, "for programs: JSON on standard output" },
+  { "quiet", 'q', CLI_TYPE_FLAG, AT (quiet), CLI_GENERATE | CLI_REPRODUCE, 0, 0, NULL,
+    "no progress, only results and errors" },
+  { "help", 'h', CLI_TYPE_FLAG, AT (help), ALL, 0, 0, NULL, "this text" },
+  { "version", 'V', CLI_TYPE_FLAG, AT (version), ALL, 0, 0, NULL, "the program's version" },
+  { NULL },
+};
+
+void
+cli_args_init (CliArgs *args)
+{
+  *args = (CliArgs){ .guidance = -1, .seed = -1, .positional = g_ptr_array_new (), .models = g_ptr_array_new () };
+}
+
+void
+cli_args_clear (CliArgs *args)
+{
+  g_ptr_array_unref (args->positional);
+  g_ptr_array_unref (args->models);
+}
+
+gboolean
+cli_parse_int (const char *text, gint64 min, gint64 max, gint64 *out)
+{
+  return g_ascii_string_to_signed (text, 10, min, max, out, NULL);
+}
+
+gboolean
+cli_parse_double (const char *text, double *out)
+{
+  char *end;
+  double value = g_ascii_strtod (text, &end);
+
+  if (end == text || *end != '\0' || g_ascii_isspace (*text))
+    return FALSE;
+  *out = value;
+  return TRUE;
+}
+
+gboolean
+cli_parse_size (const char *text, int *width, int *height)
+{
+  gint64 w, h;
+  g_auto (GStrv) sides = g_strsplit_set (text, "xX", 3);
+  guint n = g_strv_length (sides);
+
+  if (n < 1 || n > 2 || !cli_parse_int (sides[0], 1, 65535, &w) || !cli_parse_int (sides[n - 1], 1, 65535, &h))
+    return FALSE;
+  *width = (int) w;
+  *height = (int) h;
+  return TRUE;
+}
+
+/* Edits (insert, delete, replace, swap neighbours) that turn a into b. */
+static guint
+distance (const char *a, const char *b)
+{
+  gsize m = MIN (strlen (a), 31), n = MIN (strlen (b), 31);
+  guint d[33][33];
+
+  for (gsize i = 0; i <= m; i++)
+    d[i][0] = (guint) i;
+  for (gsize j = 0; j <= n; j++)
+    d[0][j] = (guint) j;
+  for (gsize i = 1; i <= m; i++)
+    for (gsize j = 1; j <= n; j++)
+      {
+        guint best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+
+        best = MIN (best, MIN (d[i - 1][j], d[i][j - 1]) + 1);
+        if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+          best = MIN (best, d[i - 2][j - 2] + 1);
+        d[i][j] = best;
+      }
+  return d[m][n];
+}
+
+const char *
+cli_nearest (const char *word, const char *const *words, guint n)
+{
+  const char *nearest = NULL;
+  guint best = 3;
+
+  for (guint i = 0; i < n; i++)
+    {
+      guint edits = distance (word, words[i]);
+
+      if (strlen (word) >= 3 && g_str_has_prefix (words[i], word))
+        edits = MIN (edits, 1);
+      if (edits < best && edits < MAX (strlen (word), 2))
+        {
+          best = edits;
+          nearest = words[i];
+        }
+    }
+  return nearest;
+}
+
+static const CliOption *
+find_long (const CliCommand *command, const char *name)
+{
+  for (const CliOption *option = cli_options; option->name; option++)
+    if ((option->commands & command->bit) && strcmp (option->name, name) == 0)
+      return option;
+  return NULL;
+}
+
+static const CliOption *
+find_letter (const CliCommand *command, char letter)
+{
+  for (const CliOption *option = cli_options; option->name; option++)
+    if ((option->commands & command->bit) && option->letter == letter)
+      return option;
+  return NULL;
+}
+
+static void
+say_unknown (const CliCommand *command, const char *name)
+{
+  const char *names[64];
+  const char *nearest;
+  guint n = 0;
+
+  for (const CliOption *option = cli_options; option->name; option++)
+    {
+      if (strcmp (option->name, name) == 0)
+        {
+          cli_usage ("'easel-cli %s' takes no option --%s; 'easel-cli help %s' lists what it takes.", command->name,
+                     name, command->name);
+          return;
+        }
+      if ((option->commands & command->bit) && n < G_N_ELEMENTS (names))
+        names[n++] = option->name;
+    }
+  nearest = cli_nearest (name, names, n);
+  if (nearest)
+    cli_usage ("There is no option --%s. Did you mean --%s?", name, nearest);
+  else
+    cli_usage ("There is no option --%s. 'easel-cli help %s' lists what there is.", name, command->name);
+}
+
+static gboolean
+store (CliArgs *args, const CliOption *option, const char *value)
+{
+  void *field = (char *) args + option->offset;
+  gint64 number;
+
+  switch (option->type)
+    {
+    case CLI_TYPE_FLAG:
+      *(gboolean *) field = TRUE;
+      return TRUE;
+    case CLI_TYPE_STRING:
+      *(const char **) field = value;
+      return TRUE;
+    case CLI_TYPE_STRINGS:
+      g_ptr_array_add (*(GPtrArray **) field, (char *) value);
+      return TRUE;
+    case CLI_TYPE_INT:
+      if (cli_parse_int (value, option->min, option->max, &number))
+        {
+          *(int *) field = (int) number;
+          return TRUE;
+        }
+      cli_usage ("--%s takes a whole number from %d to %d, not '%s'.", option->name, option->min, option->max, value);
+      return FALSE;
+    case CLI_TYPE_SEED:
+      if (cli_parse_int (value, 0, G_MAXINT64 - 10000, (gint64 *) field))
+        return TRUE;
+      cli_usage ("--%s takes a whole number of at least 0, not '%s'.", option->name, value);
+      return FALSE;
+    case CLI_TYPE_DOUBLE:
+      if (!cli_parse_double (value, field))
+        cli_usage ("--%s takes a number such as 4.5, not '%s'.", option->name, value);
+      else if (!(isfinite (*(double *) field) && *(double *) field >= 0))
+        cli_usage ("--%s takes a number of at least 0, not '%s'.", option->name, value);
+      else
+        return TRUE;
+      return FALSE;
+    case CLI_TYPE_SIZE:
+      if (cli_parse_size (value, &args->width, &args->height))
+        return TRUE;
+      cli_usage ("--%s takes width x height in pixels, such as 512x512, each from %d to %d; not '%s'.", option->name,
+                 option->min, option->max, value);
+      return FALSE;
+    }
+  return FALSE;
+}
+
+/* One option at argv[*i]; moves *i over its value. */
+static gboolean
+parse_option (CliArgs *args, const CliCommand *command, int argc, char **argv, int *i)
+{
+  const char *word = argv[*i];
+  const char *value = NULL;
+  const CliOption *option;
+
+  if (word[1] == '-')
+    {
+      const char *equals = strchr (word, '=');
+      g_autofree char *name = equals ? g_strndup (word + 2, (gsize) (equals - word - 2)) : g_strdup (word + 2);
+
+      option = find_long (command, name);
+      value = equals ? equals + 1 : NULL;
+      if (option == NULL)
+        {
+          say_unknown (command, name);
+          return FALSE;
+        }
+    }
+  else
+    {
+      option = find_letter (command, word[1]);
+      if (option == NULL)
+        {
+          cli_usage ("There is no option -%c. 'easel-cli help %s' lists what there is.", word[1], command->name);
+          return FALSE;
+        }
+      if (word[2] != '\0')
+        value = word + 2;
+    }
+
+  if (option->type == CLI_TYPE_FLAG && value)
+    {
+      cli_usage ("--%s takes no value.", option->name);
+      return FALSE;
+    }
+  if (option->type != CLI_TYPE_FLAG && value == NULL)
+    {
+      if (*i + 1 >= argc)
+        {
+          cli_usage ("--%s needs a value: --%s %s.", option->name, option->name, option->argument);
+          return FALSE;
+        }
+      value = argv[++*i];
+    }
+  return store (args, option, value);
+}
+
+gboolean
+cli_args_parse (CliArgs *args, const CliCommand *command, int argc, char **argv, int first)
+{
+  gboolean only_words = FALSE;
+
+  for (int i = first; i < argc; i++)
+    {
+      if (!only_words && strcmp (argv[i], "--") == 0)
+        only_words = TRUE;
+      else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0')
+        {
+          if (!parse_option (args, command, argc, argv, &i))
+            return FALSE;
+        }
+      else
+        g_ptr_array_add (args->positional, argv[i]);
+    }
+  if (args->help || args->version)
+    return TRUE;
+  if ((int) args->positional->len > command->max_positional)
+    {
+      cli_usage ("'easel-cli %s' does not know what to do with '%s'.", command->name,
+                 (char *) g_ptr_array_index (args->positional, (guint) command->max_positional));
+      return FALSE;
+    }
+  if ((int) args->positional->len < command->min_positional)
+    {
+      cli_usage ("'easel-cli %s' needs a %s. 'easel-cli help %s' shows examples.", command->name, command->positional,
+                 command->name);
+      return FALSE;
+    }
+  return TRUE;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * generate: words to files. Each picture is a job of its own and is written as soon as it is done, so that stopping a
+ * long run keeps what was made.
+ */
+#include "app/cli.h"
+
+#include <stdio.h>
+
+#include "engine/media/image-file.h"
+#include "engine/samplers/sampler.h"
+
+/* One picture to make. */
+typedef struct
+{
+  EaselRequest *request;
+  char *path;
+} Task;
+
+static void
+task_free (Task *task)
+{
+  g_clear_pointer (&task->request, easel_request_unref);
+  g_free (task->path);
+  g_free (task);
+}
+
+/* A sampler's name that nobody knows is refused before the model is opened, with the one that was likely meant. */
+static gboolean
+check_sampler (const char *name, GError **error)
+{
+  g_autofree const char **names = NULL;
+  const char *nearest;
+  guint n;
+  const EaselSamplerInfo *list = easel_sampler_list (&n);
+
+  if (name == NULL || easel_sampler_find (name))
+    return TRUE;
+  names = g_new (const char *, n);
+  for (guint i = 0; i < n; i++)
+    names[i] = list[i].name;
+  nearest = cli_nearest (name, names, n);
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
+               "There is no sampler '%s'.%s%s%s 'easel-cli samplers' lists what there is.", name,
+               nearest ? " Did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+  return FALSE;
+}
+
+/* The pictures of one wish: requests and names. Seeds are drawn here, since names carry them. */
+static gboolean
+add_tasks (GPtrArray *tasks, CliWish *wish, const CliArgs *args, CliOutput *output, GError **error)
+{
+  if (!check_sampler (wish->sampler, error))
+    return FALSE;
+  if (wish->seed < 0)
+    wish->seed = g_random_int ();
+  for (int i = 0; i < wish->count; i++)
+    {
+      Task *task = g_new0 (Task, 1);
+
+      g_ptr_array_add (tasks, task);
+      task->request = cli_wish_request (wish, args, i, error);
+      if (task->request == NULL)
+        return FALSE;
+      task->path = cli_output_name (output, wish->prompt, wish->seed + i, (int) tasks->len, error);
+      if (task->path == NULL)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Everything that can be refused before the engine starts is refused here. */
+static gboolean
+plan_tasks (GPtrArray *tasks, GPtrArray *wishes, const CliArgs *args, GError **error)
+{
+  CliOutput output;
+  gint64 total = 0;
+  gboolean ok;
+
+  for (guint i = 0; i < wishes->len; i++)
+    total += ((CliWish *) g_ptr_array_index (wishes, i))->count;
+  cli_output_init (&output, args->output, args->force, total > 1);
+  ok = cli_output_check (&output, error) && (args->preview == NULL || easel_image_can_write (args->preview, error));
+  for (guint i = 0; ok && i < wishes->len; i++)
+    {
+      CliWish *wish = g_ptr_array_index (wishes, i);
+
+      if (wish->output)
+        {
+          CliOutput own = { .output = wish->output, .force = args->force, .many = wish->count > 1,
+                            .taken = output.taken };
+
+          ok = cli_output_check (&own, error) && add_tasks (tasks, wish, args, &own, error);
+        }
+      else
+        ok = add_tasks (tasks, wish, args, &output, error);
+    }
+  cli_output_clear (&output);
+  return ok;
+}
+
+static gboolean
+run_task (EaselEngine *engine, const Task *task, const CliArgs *args, CliProgress *progress, GError **error)
+{
+  EaselImageOptions options = { .quality = args->quality, .no_metadata = args->no_metadata,
+                                .overwrite = args->force };
+  gint64 start = g_get_monotonic_time ();
+  g_autoptr (EaselPicture) picture = cli_job_run (engine, task->request, progress, args->preview, error);
+
+  if (picture == NULL || !easel_image_write (picture, task->path, &options, error))
+    return FALSE;
+  cli_progress_done (progress, task->path, picture, (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC);
+  return TRUE;
+}
+
+CliStatus
+cli_generate (const CliArgs *args)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) tasks = g_ptr_array_new_with_free_func ((GDestroyNotify) task_free);
+  g_autoptr (GPtrArray) wishes = cli_wishes_read (args, &error);
+  g_autoptr (EaselEngine) engine = NULL;
+  g_autoptr (CliProgress) progress = NULL;
+  guint n_done = 0;
+
+  if (wishes && plan_tasks (tasks, wishes, args, &error))
+    {
+      cli_job_watch_signals ();
+      engine = cli_engine_new (args, &error);
+    }
+  progress = cli_progress_new (args, (int) tasks->len);
+  if (engine)
+    {
+      cli_progress_start (progress, easel_engine_device_name (engine));
+      while (n_done < tasks->len)
+        {
+          cli_progress_picture (progress, (int) n_done);
+          if (!run_task (engine, g_ptr_array_index (tasks, n_done), args, progress, &error))
+            break;
+          n_done++;
+        }
+    }
+  if (error)
+    cli_progress_error (progress, error);
+  cli_progress_end (progress, (int) n_done);
+  return error ? cli_failed (error) : CLI_OK;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * easel-cli: finds the command, reads its options, runs it.
+ */
+#include "app/cli.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+const CliCommand cli_commands[] = {
+  { "generate", CLI_GENERATE, "make pictures from words", "[PROMPT]", 0, G_MAXINT, cli_generate,
+    "Makes a picture from a prompt and prints where it is. Nothing is asked of the\n"
+    "network. The file carries everything it was made from, so that\n"
+    "'easel-cli reproduce' can make it again. An existing file is never touched\n"
+    "unless --force is given. Ctrl+C stops within a step and keeps what is done.",
+    "  easel-cli generate \"a red circle to the left of a blue square\"\n"
+    "  easel-cli generate --prompt \"a lighthouse at dawn\" --seed 7 --output dawn.png\n"
+    "  easel-cli generate -p \"three foxes\" --count 4 --output fox-{seed}.webp\n"
+    "  easel-cli generate --prompts prompts.txt --output pictures/\n"
+    "  easel-cli generate --model ~/models/Sana_600M_512px -p \"a koi pond\" --size 512x512" },
+  { "models", CLI_MODELS, "list the models that are installed", NULL, 0, 0, cli_models,
+    "Lists the models found in --models, in the folders of the environment variable\n"
+    "EASEL_MODELS (separated by ':'), in the person's data folder\n"
+    "(~/.local/share/easel/models) and among the starter models. A model is a folder\n"
+    "in the layout of the Hugging Face Hub, with a model_index.json.",
+    "  easel-cli models\n"
+    "  easel-cli models --models ~/models --json" },
+  { "plan", CLI_PLAN, "say what a picture would need, without making it", "[PROMPT]", 0, 1, cli_plan,
+    "Says how much memory a picture would take and how many steps and operations,\n"
+    "with the options of 'generate', without making it.",
+    "  easel-cli plan\n"
+    "  easel-cli plan --model ~/models/Sana_1600M_1024px --size 1024x1024 --json" },
+  { "inspect", CLI_INSPECT, "say what is inside a picture, a weights file or a model", "FILE", 1, 1, cli_inspect,
+    "A picture: the prompt and settings it was made from, also when another program\n"
+    "wrote them. A safetensors file: its tensors with dtype and shape. A model folder:\n"
+    "its parts.",
+    "  easel-cli inspect dawn.png\n"
+    "  easel-cli inspect ~/models/Sana_600M_512px/vae/diffusion_pytorch_model.safetensors\n"
+    "  easel-cli inspect ~/models/Sana_600M_512px" },
+  { "reproduce", CLI_REPRODUCE, "make a picture again and compare", "FILE", 1, 1, cli_reproduce,
+    "Makes a picture again from the request inside its file and compares the pixels.\n"
+    "Says 'identical', 'close' (a lossy file, another processor or precision), or\n"
+    "'different' and why. Exit status 0, 1, 2 in that order; 2 also when it could not\n"
+    "be made again.",
+    "  easel-cli reproduce dawn.png\n"
+    "  easel-cli reproduce dawn.png --device cuda --output again.png" },
+  { "samplers", CLI_SAMPLERS, "list the samplers", NULL, 0, 0, cli_samplers,
+    "Lists the samplers; with --model it says which of them fit that model, and why the\n"
+    "others do not.",
+    "  easel-cli samplers\n"
+    "  easel-cli samplers --model starter-sana" },
+  { NULL },
+};
+
+static const CliCommand *
+find_command (const char *name)
+{
+  const char *names[16];
+  const char *nearest;
+  guint n = 0;
+
+  for (const CliCommand *command = cli_commands; command->name; command++)
+    {
+      if (strcmp (command->name, name) == 0)
+        return command;
+      names[n++] = command->name;
+    }
+  nearest = cli_nearest (name, names, n);
+  if (nearest)
+    cli_usage ("There is no command '%s'. Did you mean '%s'?", name, nearest);
+  else
+    cli_usage ("There is no command '%s'. 'easel-cli help' lists what there is.", name);
+  return NULL;
+}
+
+static CliStatus
+run_help (int argc, char **argv)
+{
+  const CliCommand *command;
+
+  if (argc < 3)
+    {
+      cli_help_print ();
+      return CLI_OK;
+    }
+  if ((command = find_command (argv[2])) == NULL)
+    return CLI_USAGE;
+  cli_help_print_command (command);
+  return CLI_OK;
+}
+
+static CliStatus
+run_command (const CliCommand *command, int argc, char **argv)
+{
+  CliStatus status = CLI_USAGE;
+  CliArgs args;
+
+  cli_args_init (&args);
+  if (cli_args_parse (&args, command, argc, argv, 2))
+    {
+      if (args.help)
+        cli_help_print_command (command);
+      else if (args.version)
+        puts ("easel-cli " EASEL_VERSION);
+      status = args.help || args.version ? CLI_OK : command->run (&args);
+    }
+  cli_args_clear (&args);
+  return status;
+}
+
+int
+main (int argc, char **argv)
+{
+  const CliCommand *command;
+  CliStatus status;
+
+  setlocale (LC_CTYPE, "");  /* what the terminal can show */
+  setlocale (LC_MESSAGES, ""); /* the system's reasons; numbers stay as in C */
+
+  if (argc < 2)
+    {
+      cli_help_print ();
+      return CLI_USAGE;
+    }
+  if (strcmp (argv[1], "help") == 0)
+    status = run_help (argc, argv);
+  else if (strcmp (argv[1], "--help") == 0 || strcmp (argv[1], "-h") == 0)
+    {
+      cli_help_print ();
+      status = CLI_OK;
+    }
+  else if (strcmp (argv[1], "--version") == 0 || strcmp (argv[1], "-V") == 0)
+    {
+      puts ("easel-cli " EASEL_VERSION);
+      status = CLI_OK;
+    }
+  else if (argv[1][0] == '-')
+    status = cli_usage ("A command comes first, such as 'easel-cli generate %s'. 'easel-cli help' lists what there is.",
+                        argv[1]);
+  else if ((command = find_command (argv[1])) == NULL)
+    status = CLI_USAGE;
+  else
+    status = run_command (command, argc, argv);
+
+  /* Results that could not be written are no success. */
+  if ((fflush (stdout) != 0 || ferror (stdout)) && status == CLI_OK)
+    {
+      cli_usage ("Cannot write to standard output.");
+      status = CLI_FAILED;
+    }
+  return (int) status;
+}
