@@ -156,12 +156,13 @@ easel_op_conv2d (EaselStream *s, const EaselConv2dArgs *a)
   if (!is_act (s, &a->x) || !is_float (&a->w) || !is_act (s, &a->y) || a->x.n_dims != 4 || a->w.n_dims != 4 ||
       a->y.n_dims != 4)
     REFUSE ("conv2d", "dtype or dimensions", a->x, a->w, a->y);
-  if (a->groups < 0 || a->stride < 0 || a->upsample < 0 || a->upsample > 64 || a->pad < 0 || a->pad > 64)
+  if (a->groups < 0 || a->stride < 0 || a->upsample < 0 || a->upsample > 64 || a->pad < 0 || a->pad > 64 ||
+      a->pad_end < 0 || a->pad_end > 64)
     REFUSE ("conv2d", "settings", a->x, a->w, a->y);
   if (a->x.shape[3] % groups || a->w.shape[0] % groups || a->w.shape[1] != a->x.shape[3] / groups)
     REFUSE ("conv2d", "channels do not fit the groups", a->x, a->w, a->y);
-  h = a->x.shape[1] * up + 2 * a->pad - a->w.shape[2];
-  w = a->x.shape[2] * up + 2 * a->pad - a->w.shape[3];
+  h = a->x.shape[1] * up + 2 * a->pad + a->pad_end - a->w.shape[2];
+  w = a->x.shape[2] * up + 2 * a->pad + a->pad_end - a->w.shape[3];
   if (h < 0 || w < 0 || a->y.shape[0] != a->x.shape[0] || a->y.shape[1] != h / stride + 1 ||
       a->y.shape[2] != w / stride + 1 || a->y.shape[3] != a->w.shape[0])
     REFUSE ("conv2d", "shapes do not fit", a->x, a->w, a->y);
@@ -170,6 +171,31 @@ easel_op_conv2d (EaselStream *s, const EaselConv2dArgs *a)
   count (s, 2.0 * COUNT (a->y) * (COUNT (a->w) / a->w.shape[0]),
          BYTES (a->x) + BYTES (a->w) + BYTES (a->y) + BYTES (a->residual));
   RUN (conv2d);
+}
+
+void
+easel_op_conv3d (EaselStream *s, const EaselConv3dArgs *a)
+{
+  int64_t frames, h, w;
+
+  if (!easel_stream_ok (s))
+    return;
+  if (!is_act (s, &a->x) || !is_float (&a->w) || !is_act (s, &a->y) || a->x.n_dims != 4 || a->w.n_dims != 5 ||
+      a->y.n_dims != 4 || a->pad < 0 || a->pad > 64)
+    REFUSE ("conv3d", "dtype, dimensions or settings", a->x, a->w, a->y);
+  frames = a->x.shape[0];
+  h = a->x.shape[1] + 2 * a->pad - a->w.shape[3] + 1;
+  w = a->x.shape[2] + 2 * a->pad - a->w.shape[4] + 1;
+  if (h < 1 || w < 1 || a->w.shape[1] != a->x.shape[3] || a->y.shape[0] != frames || a->y.shape[1] != h ||
+      a->y.shape[2] != w || a->y.shape[3] != a->w.shape[0])
+    REFUSE ("conv3d", "shapes do not fit", a->x, a->w, a->y);
+  if (a->before.data && (!is_act (s, &a->before) || COUNT (a->before) != COUNT (a->x) / frames * (a->w.shape[2] - 1)))
+    REFUSE ("conv3d", "the frames before do not fit", a->x, a->before, a->y);
+  if (!optional_weight (&a->bias, a->w.shape[0]) || !optional_act (s, &a->residual, COUNT (a->y)))
+    REFUSE ("conv3d", "bias or residual does not fit", a->x, a->w, a->y);
+  count (s, 2.0 * COUNT (a->y) * (COUNT (a->w) / a->w.shape[0]),
+         BYTES (a->x) + BYTES (a->before) + BYTES (a->w) + BYTES (a->y) + BYTES (a->residual));
+  RUN (conv3d);
 }
 
 void
@@ -211,6 +237,36 @@ easel_op_norm (EaselStream *s, const EaselNormArgs *a)
     REFUSE ("norm", "a stride is smaller than a row", a->x, a->weight, a->y);
   count (s, 8.0 * m * c, BYTES (a->x) + BYTES (a->y) + BYTES (a->residual));
   RUN (norm);
+}
+
+/* Nearest neighbours take `n` frames to `to`, the first one apart when `to` is odd and above 1. */
+static bool
+frames_enlarge (int64_t n, int64_t to)
+{
+  if (to > 1 && to % 2 == 1)
+    return n > 1 && (to - 1) % (n - 1) == 0;
+  return to % n == 0;
+}
+
+void
+easel_op_group_norm (EaselStream *s, const EaselGroupNormArgs *a)
+{
+  const EaselTensor *c = &a->scale;
+
+  if (!easel_stream_ok (s))
+    return;
+  if (!is_act (s, &a->x) || !is_act (s, &a->y) || a->x.n_dims != 4 || !same_shape (&a->x, &a->y))
+    REFUSE ("group_norm", "dtype or dimensions", a->x, a->weight, a->y);
+  if (a->groups < 1 || last (&a->x) % a->groups || !optional_weight (&a->weight, last (&a->x)) ||
+      !optional_weight (&a->bias, last (&a->x)))
+    REFUSE ("group_norm", "groups, weight or bias do not fit", a->x, a->weight, a->y);
+  if (!a->scale.data != !a->shift.data ||
+      (c->data && (!is_act (s, c) || !is_act (s, &a->shift) || c->n_dims != 4 || !same_shape (c, &a->shift) ||
+                   last (c) != last (&a->x) || !frames_enlarge (c->shape[0], a->x.shape[0]) ||
+                   a->x.shape[1] % c->shape[1] || a->x.shape[2] % c->shape[2])))
+    REFUSE ("group_norm", "scale or shift does not fit", a->x, a->scale, a->y);
+  count (s, 10.0 * COUNT (a->x), 2 * BYTES (a->x) + BYTES (a->y));
+  RUN (group_norm);
 }
 
 void

@@ -45,13 +45,39 @@ typedef struct
 /* y = residual + act (conv (x, w) + bias), zero padding of `pad` on every side.
  * x [B, H, W, Ci] act; w [Co, Ci/groups, kh, kw]; y [B, (H + 2 pad - kh) / stride + 1, …, Co] act.
  * groups: 0 or 1: dense. Depthwise (groups = Ci = Co) is fine. stride 0: 1. upsample: x is read as if enlarged by that
- * factor with nearest neighbours first (0: 1), without writing the enlarged picture. */
+ * factor with nearest neighbours first (0: 1), without writing the enlarged picture. pad_end: so many more rows and
+ * columns of zeros, at the bottom and on the right alone. */
 typedef struct
 {
   EaselTensor x, w, bias, residual, y;
   EaselAct act;
-  int stride, pad, groups, upsample;
+  int stride, pad, groups, upsample, pad_end;
 } EaselConv2dArgs;
+
+/* Causal convolution over a clip: y[f] = residual[f] + act (sum_t conv2d (x'[f + t], w[:, :, t]) + bias), where x' is
+ * the kt - 1 frames of `before` followed by x; without `before` the first frame stands in for them. Zero padding of
+ * `pad` on every side of a frame.
+ * x [F, H, W, Ci] act; before [kt - 1, H, W, Ci] act; w [Co, Ci, kt, kh, kw]; y [F, H + 2 pad - kh + 1, …, Co] act. */
+typedef struct
+{
+  EaselTensor x, before, w, bias, residual, y;
+  EaselAct act;
+  int pad;
+} EaselConv3dArgs;
+
+/* Group norm over a clip, conditioned by place (CogVideoXSpatialNorm3D):
+ * n = (x - mean) / sqrt (var + eps) * weight + bias, mean and variance (two passes, f32 or better) over all frames, all
+ * pixels and the C / groups channels of a group;  y = act (n * scale + shift)
+ * x, y [F, H, W, C] act, y may be x; weight, bias [C]; scale, shift [f, h, w, C] act, both or none, read as if enlarged
+ * with nearest neighbours: H a multiple of h, W of w, F of f; but when F is odd and above 1, first belongs to first and
+ * the other F - 1 frames to the other f - 1. */
+typedef struct
+{
+  EaselTensor x, weight, bias, scale, shift, y;
+  EaselAct act;
+  int64_t groups;
+  float eps;
+} EaselGroupNormArgs;
 
 /* GLUMBConv's middle: h = conv_depthwise_3x3 (x) + bias; y = h[.., :C] * silu (h[.., C:])
  * x [B, H, W, 2C] act; w [2C, 1, 3, 3]; bias [2C]; y [B, H, W, C] act. */
@@ -196,8 +222,10 @@ typedef struct
 #define EASEL_FOR_EACH_OP(X) \
   X (linear, EaselLinearArgs) \
   X (conv2d, EaselConv2dArgs) \
+  X (conv3d, EaselConv3dArgs) \
   X (depthwise_glu, EaselDepthwiseGluArgs) \
   X (norm, EaselNormArgs) \
+  X (group_norm, EaselGroupNormArgs) \
   X (linear_attention, EaselLinearAttentionArgs) \
   X (attention, EaselAttentionArgs) \
   X (rope, EaselRopeArgs) \
@@ -226,8 +254,10 @@ EASEL_FOR_EACH_OP (EASEL_OP_PROTOTYPE)
 
 #define easel_linear(s, ...) easel_op_linear ((s), &(EaselLinearArgs){ __VA_ARGS__ })
 #define easel_conv2d(s, ...) easel_op_conv2d ((s), &(EaselConv2dArgs){ __VA_ARGS__ })
+#define easel_conv3d(s, ...) easel_op_conv3d ((s), &(EaselConv3dArgs){ __VA_ARGS__ })
 #define easel_depthwise_glu(s, ...) easel_op_depthwise_glu ((s), &(EaselDepthwiseGluArgs){ __VA_ARGS__ })
 #define easel_norm(s, ...) easel_op_norm ((s), &(EaselNormArgs){ __VA_ARGS__ })
+#define easel_group_norm(s, ...) easel_op_group_norm ((s), &(EaselGroupNormArgs){ __VA_ARGS__ })
 #define easel_linear_attention(s, ...) easel_op_linear_attention ((s), &(EaselLinearAttentionArgs){ __VA_ARGS__ })
 #define easel_attention(s, ...) easel_op_attention ((s), &(EaselAttentionArgs){ __VA_ARGS__ })
 #define easel_rope(s, ...) easel_op_rope ((s), &(EaselRopeArgs){ __VA_ARGS__ })

@@ -245,7 +245,7 @@ ISA (conv2d) (EaselStream *s, const EaselConv2dArgs *a)
 
   if (groups > 1 && groups == p.c && groups == a->w.shape[0])
     done = depthwise (&p);
-  else if (groups == 1 && p.up == 2 && p.kh == 3 && p.kw == 3 && a->pad == 1 && p.stride == 1)
+  else if (groups == 1 && p.up == 2 && p.kh == 3 && p.kw == 3 && a->pad == 1 && a->pad_end == 0 && p.stride == 1)
     done = enlarged_by_two (&p);
   else
     done = grouped (&p, groups);
