@@ -73,6 +73,36 @@ gather_patches (const void *data, int64_t m0, int rows, int64_t c0, int64_t n, f
     }
 }
 
+/* MR pixels beside each other, all of whose taps lie inside: runs of a kernel row, or of a tap when channels are split. */
+static bool
+direct_patches (const void *data, int64_t m0, int64_t c0, int64_t n, Direct *direct)
+{
+  const Patches *p = data;
+  int64_t ox = m0 % p->ow, row = m0 / p->ow, oy = row % p->oh, b = row / p->oh;
+  int64_t sy = oy - p->pad_y, sx = ox - p->pad_x;
+  bool whole = n == p->c;
+
+  if (ox + MR > p->ow || sx < 0 || sx + MR - 1 + p->kw > p->w || sy < 0 || sy + p->kh > p->h)
+    return false;
+  direct->a = p->x + ((b * p->h + sy) * p->w + sx) * p->c + c0;
+  direct->lda = p->c;
+  direct->length = whole ? p->kw * n : n;
+  direct->n_segments = 0;
+  for (int64_t ky = 0; ky < p->kh; ky++)
+    for (int64_t kx = 0; kx < (whole ? 1 : p->kw); kx++)
+      direct->offsets[direct->n_segments++] = (ky * p->w + kx) * p->c;
+  return true;
+}
+
+/* NULL when patches cannot be used where they lie. */
+static DirectFunc
+direct_for (const Patches *p)
+{
+  bool can = p->stride == 1 && p->up == 1 && p->kh * p->kw <= MAX_SEGMENTS && ISA (gemm_has_direct) (p->c);
+
+  return can ? direct_patches : NULL;
+}
+
 /* --- Depthwise ---------------------------------------------------------------------------------------------------- */
 
 #define MAX_TAPS 64
@@ -168,6 +198,7 @@ enlarged_by_two (const Patches *p)
               .cpu = p->cpu,
               .gather = gather_patches,
               .gather_data = &small,
+              .direct = direct_for (&small),
               .weights = { .w = a->w.data, .dtype = a->w.dtype, .row = p->c * 9, .phase = phase },
               .m = a->x.shape[0] * p->h * p->w,
               .n = a->w.shape[0],
@@ -202,6 +233,7 @@ grouped (const Patches *p, int64_t groups)
               .cpu = p->cpu,
               .gather = gather_patches,
               .gather_data = &part,
+              .direct = direct_for (&part),
               .weights = { .w = a->w.data, .dtype = a->w.dtype, .start = g * co * ci * taps, .row = ci * taps, .phase = -1 },
               .m = a->y.shape[0] * p->oh * p->ow,
               .n = co,

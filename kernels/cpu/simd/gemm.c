@@ -7,31 +7,42 @@
 
 typedef void (*Micro) (int64_t k, const float *a, const float *b, float *c, int64_t ldc, bool accumulate);
 
+/* The sums of `rows` rows and `vectors` vectors of columns; all sizes are constants where this is inlined. */
+#define LOAD_SUMS(ROWS, VECTORS)              \
+  vf s[ROWS][VECTORS];                        \
+  UNROLL for (int i = 0; i < ROWS; i++)       \
+    UNROLL for (int v = 0; v < VECTORS; v++)  \
+      s[i][v] = accumulate ? vload (c + i * ldc + v * VL) : vset (0)
+#define STORE_SUMS(ROWS, VECTORS)             \
+  UNROLL for (int i = 0; i < ROWS; i++)       \
+    UNROLL for (int v = 0; v < VECTORS; v++)  \
+      vstore (c + i * ldc + v * VL, s[i][v])
+/* One k: the panel's row `b`, elements a[i * lda]. */
+#define ADD_PRODUCTS(ROWS, VECTORS, a, lda, b)      \
+  do                                                \
+    {                                               \
+      vf p[VECTORS];                                \
+                                                    \
+      UNROLL for (int v = 0; v < VECTORS; v++)      \
+        p[v] = vload ((b) + v * VL);                \
+      UNROLL for (int i = 0; i < ROWS; i++)         \
+        {                                           \
+          vf x = vset ((a)[i * (lda)]);             \
+                                                    \
+          UNROLL for (int v = 0; v < VECTORS; v++)  \
+            s[i][v] = vfma (x, p[v], s[i][v]);      \
+        }                                           \
+    }                                               \
+  while (0)
+
 #define DEFINE_MICRO(ROWS, VECTORS)                                                                              \
-  static void micro_##ROWS##_##VECTORS (int64_t n_k, const float *a, const float *b, float *c, int64_t ldc, bool accumulate) \
+  static void micro_##ROWS##_##VECTORS (int64_t n_k, const float *a, const float *b, float *c, int64_t ldc,      \
+                                        bool accumulate)                                                         \
   {                                                                                                              \
-    vf s[ROWS][VECTORS];                                                                                         \
-                                                                                                                 \
-    UNROLL for (int i = 0; i < ROWS; i++)                                                                        \
-      UNROLL for (int v = 0; v < VECTORS; v++)                                                                   \
-        s[i][v] = accumulate ? vload (c + i * ldc + v * VL) : vset (0);                                          \
+    LOAD_SUMS (ROWS, VECTORS);                                                                                   \
     for (int64_t k = 0; k < n_k; k++)                                                                            \
-      {                                                                                                          \
-        vf p[VECTORS];                                                                                           \
-                                                                                                                 \
-        UNROLL for (int v = 0; v < VECTORS; v++)                                                                 \
-          p[v] = vload (b + k * VECTORS * VL + v * VL);                                                          \
-        UNROLL for (int i = 0; i < ROWS; i++)                                                                    \
-          {                                                                                                      \
-            vf x = vset (a[i * LDA + k]);                                                                        \
-                                                                                                                 \
-            UNROLL for (int v = 0; v < VECTORS; v++)                                                             \
-              s[i][v] = vfma (x, p[v], s[i][v]);                                                                 \
-          }                                                                                                      \
-      }                                                                                                          \
-    UNROLL for (int i = 0; i < ROWS; i++)                                                                        \
-      UNROLL for (int v = 0; v < VECTORS; v++)                                                                   \
-        vstore (c + i * ldc + v * VL, s[i][v]);                                                                  \
+      ADD_PRODUCTS (ROWS, VECTORS, a + k, LDA, b + k * VECTORS * VL);                                            \
+    STORE_SUMS (ROWS, VECTORS);                                                                                  \
   }
 #define DEFINE_BOTH(ROWS) \
   DEFINE_MICRO (ROWS, 1)  \
@@ -78,12 +89,61 @@ ISA (gemm_rows) (int rows, int64_t n, int64_t k, const float *a, const float *b,
     micros[rows][0] (k, a, b + j * k, c + j, ldc, accumulate);
 }
 
+typedef void (*MicroDirect) (const Direct *direct, const float *b, float *c, int64_t ldc, bool accumulate);
+
+#define DEFINE_DIRECT(APART, VECTORS)                                                                               \
+  static void direct_##APART##_##VECTORS (const Direct *direct, const float *b, float *c, int64_t ldc, bool accumulate) \
+  {                                                                                                                 \
+    LOAD_SUMS (MR, VECTORS);                                                                                        \
+    for (int64_t segment = 0; segment < direct->n_segments; segment++)                                              \
+      {                                                                                                             \
+        const float *a = direct->a + direct->offsets[segment], *end = a + direct->length;                           \
+                                                                                                                    \
+        for (; a < end; a++, b += VECTORS * VL)                                                                     \
+          ADD_PRODUCTS (MR, VECTORS, a, APART, b);                                                                  \
+      }                                                                                                             \
+    STORE_SUMS (MR, VECTORS);                                                                                       \
+  }
+#define DEFINE_BOTH_DIRECT(APART) \
+  DEFINE_DIRECT (APART, 1)        \
+  DEFINE_DIRECT (APART, 2)
+DEFINE_BOTH_DIRECT (16)
+DEFINE_BOTH_DIRECT (32)
+DEFINE_BOTH_DIRECT (64)
+DEFINE_BOTH_DIRECT (128)
+
+#define N_DIRECT 4
+static const MicroDirect directs[N_DIRECT][2] = {
+  { direct_16_1, direct_16_2 },
+  { direct_32_1, direct_32_2 },
+  { direct_64_1, direct_64_2 },
+  { direct_128_1, direct_128_2 },
+};
+
+bool
+ISA (gemm_has_direct) (int64_t lda)
+{
+  return lda == 16 || lda == 32 || lda == 64 || lda == 128;
+}
+
+void
+ISA (gemm_direct) (const Direct *direct, int64_t n, const float *b, float *c, int64_t ldc, bool accumulate)
+{
+  const MicroDirect *pair = directs[direct->lda == 16 ? 0 : direct->lda == 32 ? 1 : direct->lda == 64 ? 2 : 3];
+  int64_t j = 0, k = direct->n_segments * direct->length;
+
+  for (; n - j > VL; j += NR)
+    pair[1](direct, b + j * k, c + j, ldc, accumulate);
+  if (j < n)
+    pair[0](direct, b + j * k, c + j, ldc, accumulate);
+}
+
 /* Where row k of a packed block goes; see pack_rows in gemm.h. */
 INLINE void
 pack_block (float *panel, int64_t width, const void *w, EaselDtype dtype, int64_t start, int64_t row, int64_t n,
             int64_t n_k, int64_t taps)
 {
-  int64_t channels = n_k / taps;
+  int64_t channels = n_k / taps, channel = 0, tap = 0;
 
   for (int64_t k = 0; k < n_k; k += VL)
     {
@@ -107,7 +167,14 @@ pack_block (float *panel, int64_t width, const void *w, EaselDtype dtype, int64_
           vstore (panel + (k + i) * width, r[i]);
       else
         for (int64_t i = 0; i < some; i++)
-          vstore (panel + ((k + i) % taps * channels + (k + i) / taps) * width, r[i]);
+          {
+            vstore (panel + (tap * channels + channel) * width, r[i]);
+            if (++tap == taps)
+              {
+                tap = 0;
+                channel++;
+              }
+          }
     }
 }
 

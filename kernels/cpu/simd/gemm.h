@@ -24,9 +24,10 @@
 #endif
 #define NR (2 * VL)
 
-/* Longest block of k: MR rows of it stay in the first-level cache (14 * 528 * 4 = 29 KiB). A row has 16 floats more, so
+/* Longest block of k: MR rows of it stay in the first-level cache (14 * 592 * 4 = 32 KiB), and 3x3 kernels of 64
+ * channels are one block. A row has 16 floats more, so
  * that rows do not fall on the same cache set. */
-#define KC 512
+#define KC 576
 #define LDA (KC + 16)
 #define A_FLOATS (MR * LDA)
 
@@ -41,6 +42,21 @@ panel_floats (int64_t n, int64_t k)
  * ldc floats a row and room for n rounded up to VL. */
 void ISA (gemm_rows) (int rows, int64_t n, int64_t k, const float *a, const float *b, float *c, int64_t ldc,
                       bool accumulate);
+
+/* A where it lies: MR rows with `lda` floats between their starts, each of n_segments runs of `length` floats that start
+ * at offsets[] from the row's start. No copy, but only for the distances that have a kernel of their own (channels of a
+ * picture: 16, 32, 64, 128), since constants leave registers for the sums. */
+#define MAX_SEGMENTS 25
+typedef struct
+{
+  const float *a;
+  int64_t lda, n_segments, length;
+  int64_t offsets[MAX_SEGMENTS];
+} Direct;
+
+bool ISA (gemm_has_direct) (int64_t lda);
+/* As gemm_rows for MR rows; k = n_segments * length. */
+void ISA (gemm_direct) (const Direct *direct, int64_t n, const float *b, float *c, int64_t ldc, bool accumulate);
 
 /* Column j of the panels becomes row j of w: element (k, j) is w[start + j * row + k], k in [0, n_k), j in [0, n).
  * Row k of a panel goes to position (k % taps) * (n_k / taps) + k / taps: convolution weights are stored with the taps of

@@ -144,6 +144,7 @@ product_block (const void *data, int64_t unit, int worker)
   int64_t m0 = unit / split->blocks_n * split->mb, m1 = easel_min_i64 (m0 + split->mb, p->m);
   int64_t n0 = unit % split->blocks_n * split->nb, n = easel_min_i64 (split->nb, p->n - n0);
   int64_t ld = easel_ceil_div (n, VL) * VL;
+  Direct direct;
   float *a = easel_cpu_scratch (p->cpu, worker), *b = a + A_FLOATS, *sums = b + B_FLOATS, *bias = sums + C_FLOATS;
 
   vzero (bias, ld);
@@ -161,8 +162,13 @@ product_block (const void *data, int64_t unit, int worker)
           int rows = (int) easel_min_i64 (MR, m1 - m);
           float *c = split->n_cb > 1 ? sums + (m - m0) * ld : sums;
 
-          p->gather (p->gather_data, m, rows, c0, n_c, a);
-          ISA (gemm_rows) (rows, n, n_c * p->taps, a, b, c, ld, block > 0);
+          if (p->direct && rows == MR && p->direct (p->gather_data, m, c0, n_c, &direct))
+            ISA (gemm_direct) (&direct, n, b, c, ld, block > 0);
+          else
+            {
+              p->gather (p->gather_data, m, rows, c0, n_c, a);
+              ISA (gemm_rows) (rows, n, n_c * p->taps, a, b, c, ld, block > 0);
+            }
           if (last)
             finish_rows (p, c, ld, bias, m, rows, n0, n);
         }

@@ -9,6 +9,9 @@
 /* Copies channels [c0, c0 + n) of every tap of rows [m0, m0 + rows) to dst[i * LDA + tap * n + c - c0]. */
 typedef void (*GatherFunc) (const void *data, int64_t m0, int rows, int64_t c0, int64_t n, float *dst);
 
+/* The same without a copy, for MR rows: false when they do not lie so. */
+typedef bool (*DirectFunc) (const void *data, int64_t m0, int64_t c0, int64_t n, Direct *direct);
+
 /* Packs channels [c0, c0 + n_c) of all taps of columns [n0, n0 + n): rows tap * n_c + c - c0 of the panels. temp has room
  * for a block of weights. */
 typedef struct
@@ -25,6 +28,7 @@ typedef struct
 {
   const EaselCpu *cpu;
   GatherFunc gather;
+  DirectFunc direct; /* or NULL */
   const void *gather_data;
   Weights weights;
   int64_t m, n, channels, taps; /* k = channels * taps */

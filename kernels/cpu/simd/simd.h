@@ -234,13 +234,20 @@ vact (vf x, EaselAct act)
 INLINE float
 vsum (vf v)
 {
-  float t[VL];
-
-  vstore (t, v);
-  for (int half = VL / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++)
-      t[i] += t[i + half];
-  return t[0];
+#if VL == 16
+  v = v + __builtin_shufflevector (v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  v = v + __builtin_shufflevector (v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+  v = v + __builtin_shufflevector (v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+  v = v + __builtin_shufflevector (v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+#elif VL == 8
+  v = v + __builtin_shufflevector (v, v, 4, 5, 6, 7, 0, 1, 2, 3);
+  v = v + __builtin_shufflevector (v, v, 2, 3, 0, 1, 6, 7, 4, 5);
+  v = v + __builtin_shufflevector (v, v, 1, 0, 3, 2, 5, 4, 7, 6);
+#else
+  v = v + __builtin_shufflevector (v, v, 2, 3, 0, 1);
+  v = v + __builtin_shufflevector (v, v, 1, 0, 3, 2);
+#endif
+  return v[0];
 }
 
 INLINE float
