@@ -28,6 +28,18 @@ typedef struct
   EaselTensor norm_attention_in, norm_attention_out, norm_mlp_in, norm_mlp_out; /* [hidden] */
 } Layer;
 
+/* What a prefix of n tokens left behind, on the host: per layer rotated keys and values [n, n_kv_heads * head_dim], and
+ * the final state of its first token [hidden], all in dtype. */
+typedef struct
+{
+  int n;
+  gint32 *ids;
+  EaselDtype dtype;
+  char *keys, *values, *first;
+  gsize layer_bytes;
+  gboolean whole; /* computed to the end */
+} Prefix;
+
 struct EaselGemma2
 {
   int hidden, intermediate, n_layers, n_heads, n_kv_heads, head_dim, vocab;
@@ -38,6 +50,7 @@ struct EaselGemma2
   EaselTensor norm;      /* [hidden] */
   Layer *layers;
   EaselWeights *weights;
+  Prefix prefix;
 };
 
 static gboolean
@@ -197,11 +210,22 @@ easel_gemma2_new (JsonObject *config, EaselWeights *weights, EaselDevice *device
   return g_steal_pointer (&self);
 }
 
+static void
+prefix_clear (Prefix *prefix)
+{
+  g_free (prefix->ids);
+  g_free (prefix->keys);
+  g_free (prefix->values);
+  g_free (prefix->first);
+  *prefix = (Prefix){ 0 };
+}
+
 void
 easel_gemma2_free (EaselGemma2 *self)
 {
   if (self == NULL)
     return;
+  prefix_clear (&self->prefix);
   g_free (self->layers);
   easel_weights_free (self->weights);
   g_free (self);
@@ -219,11 +243,22 @@ easel_gemma2_n_layers (EaselGemma2 *self)
   return self->n_layers;
 }
 
-/* Rotary tables, [n, head_dim] f32 each: both halves of a row hold the angles position * theta^(-2i / head_dim). In
- * single precision as transformers does: the angle is what is rounded. */
-static gboolean
-upload_rope (EaselGemma2 *self, EaselStream *stream, int n, EaselTensor *cosines, EaselTensor *sines, GError **error)
+typedef struct
 {
+  EaselStream *stream;
+  gint64 batch, n;      /* texts, and tokens of each that are computed */
+  gint64 n_before;      /* tokens before these that are remembered in `prefix` (batch 1) */
+  EaselTensor cosines, sines, mask;
+  EaselTensor seen, seen_sliding; /* n_before > 0: biases [n_heads, n, n_before + n] instead of causal and window */
+  Prefix *prefix;       /* read when n_before > 0, else written unless NULL */
+} Pass;
+
+/* Rotary tables, [n, head_dim] f32 each, from position n_before on: both halves of a row hold the angles
+ * position * theta^(-2i / head_dim). In single precision as transformers does: the angle is what is rounded. */
+static gboolean
+upload_rope (EaselGemma2 *self, Pass *pass, GError **error)
+{
+  int n = (int) pass->n;
   int half = self->head_dim / 2;
   gsize count = (gsize) n * (gsize) self->head_dim;
   g_autofree float *tables = g_try_new (float, count * 2);
@@ -239,23 +274,45 @@ upload_rope (EaselGemma2 *self, EaselStream *stream, int n, EaselTensor *cosines
 
       for (int i = 0; i < n; i++)
         {
-          float *row = tables + (gsize) i * (gsize) self->head_dim + k, angle = (float) i * frequency;
+          float *row = tables + (gsize) i * (gsize) self->head_dim + k;
+          float angle = (float) (i + (int) pass->n_before) * frequency;
 
           row[0] = row[half] = cosf (angle);
           row[count] = row[count + (gsize) half] = sinf (angle);
         }
     }
-  *cosines = easel_encoder_upload (stream, EASEL_DTYPE_F32, EASEL_SHAPE (n, self->head_dim), tables);
-  *sines = easel_encoder_upload (stream, EASEL_DTYPE_F32, EASEL_SHAPE (n, self->head_dim), tables + count);
+  pass->cosines = easel_encoder_upload (pass->stream, EASEL_DTYPE_F32, EASEL_SHAPE (n, self->head_dim), tables);
+  pass->sines = easel_encoder_upload (pass->stream, EASEL_DTYPE_F32, EASEL_SHAPE (n, self->head_dim), tables + count);
   return TRUE;
 }
 
-typedef struct
+/* Which keys each query sees, as a bias: 0, or so far down that nothing is left. Queries begin at n_before. */
+static gboolean
+upload_seen (EaselGemma2 *self, Pass *pass, gint64 window, EaselTensor *out, GError **error)
 {
-  EaselStream *stream;
-  gint64 batch, n;
-  EaselTensor cosines, sines, mask;
-} Pass;
+  gsize n = (gsize) pass->n, n_keys = n + (gsize) pass->n_before, square = n * n_keys, heads = (gsize) self->n_heads;
+  gboolean dry = easel_stream_is_dry (pass->stream);
+  g_autofree float *bias = dry ? NULL : g_try_new (float, square * heads);
+
+  if (bias == NULL && !dry)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read a prompt of %d tokens.",
+                   (int) pass->n);
+      return FALSE;
+    }
+  for (gsize i = 0; i < n && bias != NULL; i++)
+    for (gsize j = 0; j < n_keys; j++)
+      {
+        gint64 behind = (gint64) i + pass->n_before - (gint64) j;
+
+        bias[i * n_keys + j] = behind >= 0 && (window == 0 || behind < window) ? 0.0f : -1e30f;
+      }
+  for (gsize h = 1; h < heads && bias != NULL; h++)
+    memcpy (bias + h * square, bias, square * sizeof (float));
+  *out = easel_encoder_upload (pass->stream, EASEL_DTYPE_F32, EASEL_SHAPE (self->n_heads, pass->n, (gint64) n_keys),
+                               bias);
+  return TRUE;
+}
 
 /* y = residual + norm (x) */
 static void
@@ -265,32 +322,55 @@ norm (EaselGemma2 *self, EaselStream *s, EaselTensor x, EaselTensor weight, Ease
               .eps = self->eps);
 }
 
+/* Remembered keys or values of a layer into the first rows of x, or the rows of x into memory. */
 static void
-attention (EaselGemma2 *self, const Layer *l, const Pass *pass, EaselTensor x)
+move_prefix (const Pass *pass, char *memory, int layer, EaselTensor x)
 {
+  EaselStream *s = pass->stream;
+  char *host;
+
+  if (pass->prefix == NULL || memory == NULL || !easel_stream_ok (s))
+    return;
+  host = memory + (gsize) layer * pass->prefix->layer_bytes;
+  if (pass->n_before > 0)
+    easel_upload (s, easel_tensor_rows (x, 0, pass->n_before), host);
+  else
+    easel_download (s, host, x);
+}
+
+static void
+attention (EaselGemma2 *self, int layer, const Pass *pass, EaselTensor x)
+{
+  const Layer *l = &self->layers[layer];
   EaselStream *s = pass->stream;
   EaselDtype act = s->device->act_dtype;
   gint64 inner = (gint64) self->n_heads * self->head_dim, kv = (gint64) self->n_kv_heads * self->head_dim;
   size_t mark = easel_stream_mark (s);
   EaselTensor h = easel_new (s, act, pass->batch, pass->n, self->hidden);
   EaselTensor q = easel_new (s, act, pass->batch, pass->n, inner);
-  EaselTensor k = easel_new (s, act, pass->batch, pass->n, kv);
-  EaselTensor v = easel_new (s, act, pass->batch, pass->n, kv);
+  EaselTensor k = easel_new (s, act, pass->batch * (pass->n_before + pass->n), kv);
+  EaselTensor v = easel_new (s, act, pass->batch * (pass->n_before + pass->n), kv);
   EaselTensor a = easel_new (s, act, pass->batch, pass->n, inner);
+  EaselTensor new_k = easel_tensor_rows (k, pass->n_before, pass->batch * pass->n);
+  EaselTensor new_v = easel_tensor_rows (v, pass->n_before, pass->batch * pass->n);
   EaselHeads qh = { q.data, inner, self->head_dim }, kh = { k.data, kv, self->head_dim };
-  EaselHeads vh = { v.data, kv, self->head_dim };
+  EaselHeads vh = { v.data, kv, self->head_dim }, new_kh = { new_k.data, kv, self->head_dim };
+  gboolean biased = pass->n_before > 0;
 
   norm (self, s, x, l->norm_attention_in, EASEL_NO_TENSOR, h);
   easel_linear (s, .x = h, .w = l->q, .y = q);
-  easel_linear (s, .x = h, .w = l->k, .y = k);
-  easel_linear (s, .x = h, .w = l->v, .y = v);
+  easel_linear (s, .x = h, .w = l->k, .y = new_k);
+  easel_linear (s, .x = h, .w = l->v, .y = new_v);
   easel_rope (s, .x = qh, .cos = pass->cosines, .sin = pass->sines, .batch = pass->batch, .n_tokens = pass->n,
               .heads = self->n_heads, .head_dim = self->head_dim);
-  easel_rope (s, .x = kh, .cos = pass->cosines, .sin = pass->sines, .batch = pass->batch, .n_tokens = pass->n,
+  easel_rope (s, .x = new_kh, .cos = pass->cosines, .sin = pass->sines, .batch = pass->batch, .n_tokens = pass->n,
               .heads = self->n_kv_heads, .head_dim = self->head_dim);
-  easel_attention (s, .q = qh, .k = kh, .v = vh, .mask = pass->mask, .y = a, .n_kv = pass->n, .heads = self->n_heads,
+  move_prefix (pass, pass->prefix != NULL ? pass->prefix->keys : NULL, layer, k);
+  move_prefix (pass, pass->prefix != NULL ? pass->prefix->values : NULL, layer, v);
+  easel_attention (s, .q = qh, .k = kh, .v = vh, .mask = pass->mask, .y = a, .n_kv = pass->n_before + pass->n,
+                   .bias = l->sliding ? pass->seen_sliding : pass->seen, .heads = self->n_heads,
                    .kv_heads = self->n_kv_heads, .head_dim = self->head_dim, .scale = self->scale,
-                   .softcap = self->softcap, .causal = true, .window = l->sliding ? self->window : 0);
+                   .softcap = self->softcap, .causal = !biased, .window = l->sliding && !biased ? self->window : 0);
   easel_linear (s, .x = a, .w = l->o, .y = h);
   norm (self, s, h, l->norm_attention_out, x, x);
   easel_stream_release (s, mark);
@@ -315,7 +395,7 @@ feed_forward (EaselGemma2 *self, const Layer *l, const Pass *pass, EaselTensor x
   easel_stream_release (s, mark);
 }
 
-/* embeddings -> layers -> final norm, all in x. */
+/* Embeddings and all layers, in x [batch, n, hidden]. */
 static gboolean
 forward (EaselGemma2 *self, const Pass *pass, EaselTensor ids, EaselTensor x, float **hidden, EaselJob *job,
          GError **error)
@@ -327,15 +407,12 @@ forward (EaselGemma2 *self, const Pass *pass, EaselTensor ids, EaselTensor x, fl
     {
       if (hidden != NULL)
         easel_encoder_download (s, x, hidden[i]);
-      attention (self, &self->layers[i], pass, x);
+      attention (self, i, pass, x);
       feed_forward (self, &self->layers[i], pass, x);
       if (!easel_encoder_check (s, job, error))
         return FALSE;
     }
-  norm (self, s, x, self->norm, EASEL_NO_TENSOR, x);
-  if (hidden != NULL)
-    easel_encoder_download (s, x, hidden[self->n_layers]);
-  return easel_encoder_check (s, job, error);
+  return TRUE;
 }
 
 gboolean
@@ -354,10 +431,128 @@ easel_gemma2_encode (EaselGemma2 *self, EaselStream *stream, int batch, int n, c
   device_ids = easel_encoder_upload (stream, EASEL_DTYPE_I32, EASEL_SHAPE ((gint64) batch * n), ids);
   if (mask != NULL && memchr (mask, 0, (gsize) batch * (gsize) n) != NULL)
     pass.mask = easel_encoder_upload (stream, EASEL_DTYPE_U8, EASEL_SHAPE (batch, n), mask);
-  ok = upload_rope (self, stream, n, &pass.cosines, &pass.sines, error)
-       && forward (self, &pass, device_ids, x, hidden, job, error);
+  ok = upload_rope (self, &pass, error) && forward (self, &pass, device_ids, x, hidden, job, error);
+  if (ok)
+    {
+      norm (self, stream, x, self->norm, EASEL_NO_TENSOR, x);
+      if (hidden != NULL)
+        easel_encoder_download (stream, x, hidden[self->n_layers]);
+      ok = easel_encoder_check (stream, job, error);
+    }
   easel_stream_release (stream, ok ? mark : start);
   if (ok)
     *out = x;
+  return ok;
+}
+
+gsize
+easel_gemma2_prefix_bytes (EaselGemma2 *self, int n_prefix, EaselDtype act)
+{
+  gsize row = (gsize) self->n_kv_heads * (gsize) self->head_dim * easel_dtype_size (act);
+
+  return 2 * (gsize) self->n_layers * (gsize) n_prefix * row;
+}
+
+/* Room to remember a prefix in. */
+static gboolean
+prefix_alloc (EaselGemma2 *self, int n, const gint32 *ids, EaselDtype dtype, GError **error)
+{
+  Prefix *p = &self->prefix;
+  gsize half = easel_gemma2_prefix_bytes (self, n, dtype) / 2;
+
+  prefix_clear (p);
+  p->n = n;
+  p->dtype = dtype;
+  p->layer_bytes = half / (gsize) self->n_layers;
+  p->ids = g_try_malloc_n ((gsize) n, sizeof (gint32));
+  p->keys = g_try_malloc (half);
+  p->values = g_try_malloc (half);
+  p->first = g_try_malloc_n ((gsize) self->hidden, easel_dtype_size (dtype));
+  if (p->ids != NULL && p->keys != NULL && p->values != NULL && p->first != NULL)
+    {
+      memcpy (p->ids, ids, (gsize) n * sizeof (gint32));
+      return TRUE;
+    }
+  prefix_clear (p);
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to read a prompt of %d tokens.", n);
+  return FALSE;
+}
+
+/* Computes the prefix and remembers it; `first` [1, hidden] receives the final state of its first token. On a dry
+ * stream nothing is remembered. */
+static gboolean
+compute_prefix (EaselGemma2 *self, EaselStream *s, int n, const gint32 *ids, EaselTensor first, EaselJob *job,
+                GError **error)
+{
+  gboolean dry = easel_stream_is_dry (s), ok;
+  Pass pass = { .stream = s, .batch = 1, .n = n, .prefix = dry ? NULL : &self->prefix };
+  size_t mark = easel_stream_mark (s);
+  EaselTensor x, device_ids;
+
+  if (!dry && !prefix_alloc (self, n, ids, s->device->act_dtype, error))
+    return FALSE;
+  x = easel_new (s, s->device->act_dtype, 1, n, self->hidden);
+  device_ids = easel_encoder_upload (s, EASEL_DTYPE_I32, EASEL_SHAPE (n), ids);
+  ok = upload_rope (self, &pass, error) && forward (self, &pass, device_ids, x, NULL, job, error);
+  if (ok)
+    {
+      x = easel_tensor_rows (easel_tensor_as (x, n, self->hidden), 0, 1);
+      norm (self, s, x, self->norm, EASEL_NO_TENSOR, first);
+      if (!dry && easel_stream_ok (s))
+        easel_download (s, self->prefix.first, first);
+      ok = easel_encoder_check (s, job, error);
+    }
+  if (ok)
+    self->prefix.whole = !dry;
+  else
+    prefix_clear (&self->prefix);
+  easel_stream_release (s, mark);
+  return ok;
+}
+
+gboolean
+easel_gemma2_encode_after (EaselGemma2 *self, EaselStream *stream, int n_prefix, int n, const gint32 *ids,
+                           EaselTensor *out, EaselJob *job, GError **error)
+{
+  Pass pass = { .stream = stream, .batch = 1, .n = n, .n_before = n_prefix, .prefix = &self->prefix };
+  const Prefix *p = &self->prefix;
+  gboolean dry = easel_stream_is_dry (stream), ok = TRUE;
+  size_t start = easel_stream_mark (stream), mark;
+  EaselTensor y, x, device_ids;
+
+  if (n_prefix < 1 || n < 1 || n > EASEL_ENCODER_MAX_TOKENS - n_prefix)
+    n_prefix = n = 0; /* refused by begin */
+  if (!easel_encoder_begin (stream, job, 1, n_prefix + n, ids, self->vocab, error))
+    return FALSE;
+  y = easel_new (stream, stream->device->act_dtype, 1 + n, self->hidden);
+  if (!easel_encoder_check (stream, job, error))
+    {
+      easel_stream_release (stream, start);
+      return FALSE;
+    }
+  mark = easel_stream_mark (stream);
+  if (!dry && p->whole && p->n == n_prefix && p->dtype == y.dtype
+      && memcmp (p->ids, ids, (gsize) n_prefix * sizeof (gint32)) == 0)
+    easel_upload (stream, easel_tensor_rows (y, 0, 1), p->first);
+  else
+    ok = compute_prefix (self, stream, n_prefix, ids, easel_tensor_rows (y, 0, 1), job, error);
+  if (ok)
+    {
+      x = easel_tensor_as (easel_tensor_rows (y, 1, n), 1, n, self->hidden);
+      device_ids = easel_encoder_upload (stream, EASEL_DTYPE_I32, EASEL_SHAPE (n), dry ? NULL : ids + n_prefix);
+      ok = upload_rope (self, &pass, error) && upload_seen (self, &pass, 0, &pass.seen, error);
+    }
+  pass.seen_sliding = pass.seen;
+  if (ok && self->window > 0 && self->window < n_prefix + n)
+    ok = upload_seen (self, &pass, self->window, &pass.seen_sliding, error);
+  ok = ok && forward (self, &pass, device_ids, x, NULL, job, error);
+  if (ok)
+    {
+      norm (self, stream, x, self->norm, EASEL_NO_TENSOR, x);
+      ok = easel_encoder_check (stream, job, error);
+    }
+  easel_stream_release (stream, ok ? mark : start);
+  if (ok)
+    *out = y;
   return ok;
 }

@@ -190,25 +190,47 @@ easel_sana_token_meter (EaselTokenizer *tokenizer, const char *text, const char 
   return TRUE;
 }
 
-/* Rows [first, first + n) of y become those of x, or zeros when x is absent. */
-static void
-copy_rows (EaselStream *s, EaselTensor x, EaselTensor y, const void *zeros)
+/* An instruction shorter than this, or a prompt longer, is not worth remembering the instruction for. */
+#define MIN_PREFIX 32
+#define MAX_AFTER_PREFIX 512
+
+/* The states that are kept, up to the first that is not real: *states [n, hidden]. */
+static gboolean
+encode_kept (EaselGemma2 *encoder, EaselStream *s, const EaselSanaTokens *tokens, EaselTensor *states, EaselJob *job,
+             GError **error)
 {
-  if (x.data != NULL)
-    easel_cast (s, .x = x, .y = y);
-  else if (easel_stream_ok (s) && !easel_stream_is_dry (s))
-    easel_upload (s, y, zeros);
+  int from = tokens->select[1], after = tokens->n_real - from;
+  EaselTensor all;
+
+  /* Between the first token and the others that are kept lies the instruction, the same for every prompt. On a card a
+   * pass over it takes no longer than bringing back what is remembered. */
+  if (from >= MIN_PREFIX && after > 0 && after <= MAX_AFTER_PREFIX && s->device->act_dtype == EASEL_DTYPE_F32)
+    return easel_gemma2_encode_after (encoder, s, from, after, tokens->ids, states, job, error);
+  if (!easel_gemma2_encode (encoder, s, 1, tokens->n_real, tokens->ids, NULL, &all, NULL, job, error))
+    return FALSE;
+  all = easel_tensor_as (all, tokens->n_real, all.shape[2]);
+  if (from <= 1)
+    *states = all;
+  else if (after < 1)
+    *states = easel_tensor_rows (all, 0, 1);
+  else
+    {
+      /* The first token's state takes the place before the others. */
+      *states = easel_tensor_rows (all, from - 1, after + 1);
+      easel_cast (s, .x = easel_tensor_rows (all, 0, 1), .y = easel_tensor_rows (*states, 0, 1));
+    }
+  return TRUE;
 }
 
 gboolean
 easel_sana_encode_prompt (EaselGemma2 *encoder, EaselStream *stream, const EaselSanaTokens *tokens, EaselTensor *embeds,
                           guint8 *mask, EaselJob *job, GError **error)
 {
-  int hidden_size = easel_gemma2_hidden_size (encoder), n = tokens->n_selected, run;
+  int hidden_size = easel_gemma2_hidden_size (encoder), n = tokens->n_selected, n_kept;
   EaselDtype act = stream->device->act_dtype;
   size_t start = easel_stream_mark (stream), mark;
   g_autofree void *zeros = g_try_malloc0_n ((gsize) n * (gsize) hidden_size, easel_dtype_size (act));
-  EaselTensor y, hidden;
+  EaselTensor y, states;
   gboolean ok;
 
   if (zeros == NULL)
@@ -218,23 +240,15 @@ easel_sana_encode_prompt (EaselGemma2 *encoder, EaselStream *stream, const Easel
     }
   y = easel_new (stream, act, n, hidden_size);
   mark = easel_stream_mark (stream);
-  ok = easel_gemma2_encode (encoder, stream, 1, tokens->n_real, tokens->ids, NULL, &hidden, NULL, job, error);
+  ok = encode_kept (encoder, stream, tokens, &states, job, error);
   if (ok)
     {
-      /* Runs of neighbouring tokens, real or not. */
-      hidden = easel_tensor_as (hidden, tokens->n_real, hidden_size);
-      for (int i = 0; i < n; i += run)
-        {
-          int from = tokens->select[i];
-          gboolean real = from < tokens->n_real;
-
-          for (run = 1; i + run < n && tokens->select[i + run] == from + run; run++)
-            if ((from + run < tokens->n_real) != real)
-              break;
-          copy_rows (stream, real ? easel_tensor_rows (hidden, from, run) : EASEL_NO_TENSOR,
-                     easel_tensor_rows (y, i, run), zeros);
-          memset (mask + i, real, (gsize) run);
-        }
+      n_kept = (int) states.shape[0];
+      easel_cast (stream, .x = states, .y = easel_tensor_rows (y, 0, n_kept));
+      if (n_kept < n && easel_stream_ok (stream))
+        easel_upload (stream, easel_tensor_rows (y, n_kept, n - n_kept), zeros);
+      memset (mask, 0, (gsize) n);
+      memset (mask, 1, (gsize) n_kept);
       ok = easel_encoder_check (stream, job, error);
     }
   easel_stream_release (stream, ok ? mark : start);

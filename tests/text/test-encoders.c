@@ -222,6 +222,52 @@ test_gemma_batch (Fixture *f, gconstpointer data)
   assert_close (both + 40 * 96, two, 17 * 96, 1e-6);
 }
 
+/* Bytes of the states after a prefix; caller frees. */
+static float *
+run_after (Fixture *f, EaselGemma2 *gemma, int n_prefix, int n, const gint32 *ids)
+{
+  float *out = g_new0 (float, (1 + n) * 96);
+  g_autoptr (GError) error = NULL;
+  EaselTensor got;
+
+  g_assert_true (easel_gemma2_encode_after (gemma, f->stream, n_prefix, n, ids, &got, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (got.shape[0], ==, 1 + n);
+  easel_download (f->stream, out, got);
+  easel_stream_release (f->stream, 0);
+  return out;
+}
+
+/* A remembered prefix changes nothing but the time: the numbers are those of the whole text, and the same bytes whether
+ * the prefix was remembered, forgotten or another. The window (24) is shorter than the text. */
+static void
+test_gemma_prefix (Fixture *f, gconstpointer data)
+{
+  static const int sizes[][2] = { { 1, 1 }, { 5, 3 }, { 40, 7 }, { 30, 60 }, { 23, 1 }, { 24, 30 } };
+  g_autoptr (EaselGemma2) gemma = gemma_of (f, GEMMA_CONFIG, reference_weights ());
+
+  (void) data;
+  for (gsize i = 0; i < G_N_ELEMENTS (sizes); i++)
+    {
+      int p = sizes[i][0], n = sizes[i][1];
+      gsize bytes = (gsize) (1 + n) * 96 * sizeof (float);
+      g_autofree gint32 *ids = some_ids (p + n, 1600), *other = g_memdup2 (ids, (gsize) (p + n) * sizeof (gint32));
+      g_autofree float *whole = run_gemma (f, gemma, 1, p + n, ids, NULL);
+      g_autofree float *first = run_after (f, gemma, p, n, ids), *second = run_after (f, gemma, p, n, ids);
+      g_autofree float *changed = NULL, *back = NULL;
+
+      assert_close (first, whole, 96, 1e-6);
+      assert_close (first + 96, whole + p * 96, (gsize) n * 96, 1e-6);
+      g_assert_cmpmem (first, bytes, second, bytes);
+      other[p / 2] = 777;
+      changed = run_after (f, gemma, p, n, other);
+      g_assert_true (memcmp (changed, first, bytes) != 0);
+      back = run_after (f, gemma, p, n, ids);
+      g_assert_cmpmem (first, bytes, back, bytes);
+    }
+  g_assert_cmpuint (easel_gemma2_prefix_bytes (gemma, 10, EASEL_DTYPE_F32), ==, 2 * 3 * 10 * 64 * 4);
+}
+
 static void
 refuse_gemma (Fixture *f, const char *members, EaselWeights *weights, EaselError code, const char *text)
 {
@@ -288,6 +334,12 @@ test_gemma_calls_refused (Fixture *f, gconstpointer data)
   assert_refused (&error, EASEL_ERROR_BAD_REQUEST, NULL);
   g_assert_false (easel_gemma2_encode (gemma, f->stream, 1, 0, ids, NULL, &out, NULL, NULL, &error));
   assert_refused (&error, EASEL_ERROR_BAD_REQUEST, NULL);
+  g_assert_false (easel_gemma2_encode_after (gemma, f->stream, 0, 4, ids, &out, NULL, &error));
+  assert_refused (&error, EASEL_ERROR_BAD_REQUEST, NULL);
+  g_assert_false (easel_gemma2_encode_after (gemma, f->stream, 4, 0, ids, &out, NULL, &error));
+  assert_refused (&error, EASEL_ERROR_BAD_REQUEST, NULL);
+  g_assert_false (easel_gemma2_encode_after (gemma, f->stream, 4, G_MAXINT, ids, &out, NULL, &error));
+  assert_refused (&error, EASEL_ERROR_BAD_REQUEST, NULL);
   g_assert_false (easel_gemma2_encode (gemma, f->stream, 1 << 20, 1 << 20, ids, NULL, &out, NULL, NULL, &error));
   assert_refused (&error, EASEL_ERROR_BAD_REQUEST, NULL);
   g_assert_null (out.data);
@@ -307,10 +359,13 @@ test_cancel (Fixture *f, gconstpointer data)
 
   (void) data;
   g_assert_true (easel_gemma2_encode (gemma, f->stream, 1, 40, ids, NULL, &out, NULL, job, &error));
+  g_assert_true (easel_gemma2_encode_after (gemma, f->stream, 30, 10, ids, &out, job, &error));
   easel_stream_release (f->stream, 0);
   out = EASEL_NO_TENSOR;
   easel_job_cancel (job);
   g_assert_false (easel_gemma2_encode (gemma, f->stream, 1, 40, ids, NULL, &out, NULL, job, &error));
+  assert_refused (&error, EASEL_ERROR_CANCELLED, NULL);
+  g_assert_false (easel_gemma2_encode_after (gemma, f->stream, 30, 10, ids, &out, job, &error));
   assert_refused (&error, EASEL_ERROR_CANCELLED, NULL);
   g_assert_null (out.data);
   g_assert_cmpuint (f->stream->used, ==, 0);
@@ -498,17 +553,19 @@ test_memory (Fixture *f, gconstpointer data)
   (void) data;
   memset (mask, 1, sizeof mask);
   mask[59] = 0;
-  for (int model = 0; model < 2; model++)
+  for (int model = 0; model < 3; model++)
     {
-      gsize hidden = model == 0 ? 96 : T5_MODEL, peak;
+      gsize kept = model == 0 ? 60 * 96 : model == 1 ? 60 * T5_MODEL : 21 * 96, peak;
       gboolean ok = FALSE;
 
       easel_stream_release (f->measure, 0);
       f->measure->peak = 0;
-      g_assert_true (model == 0 ? easel_gemma2_encode (dry_gemma, f->measure, 1, 60, NULL, mask, &out, NULL, NULL, NULL)
-                                : easel_t5_encode (dry_t5, f->measure, 1, 60, NULL, &out, NULL, NULL));
+      ok = model == 0   ? easel_gemma2_encode (dry_gemma, f->measure, 1, 60, NULL, mask, &out, NULL, NULL, NULL)
+           : model == 1 ? easel_t5_encode (dry_t5, f->measure, 1, 60, NULL, &out, NULL, NULL)
+                        : easel_gemma2_encode_after (dry_gemma, f->measure, 40, 20, NULL, &out, NULL, NULL);
+      g_assert_true (ok);
       peak = f->measure->peak;
-      g_assert_cmpuint (f->measure->used, ==, 60 * hidden * sizeof (float));
+      g_assert_cmpuint (f->measure->used, ==, kept * sizeof (float));
       for (gsize step = 0; step <= 16; step++)
         {
           gsize bytes = step == 16 ? peak : step == 15 ? peak - 1 : peak * step / 15 + 64;
@@ -516,10 +573,11 @@ test_memory (Fixture *f, gconstpointer data)
           g_autoptr (GError) error = NULL;
 
           g_assert_cmpint (easel_stream_open (f->cpu, bytes, &stream), ==, EASEL_STATUS_OK);
-          ok = model == 0 ? easel_gemma2_encode (gemma, stream, 1, 60, ids, mask, &out, NULL, NULL, &error)
-                          : easel_t5_encode (t5, stream, 1, 60, ids, &out, NULL, &error);
+          ok = model == 0   ? easel_gemma2_encode (gemma, stream, 1, 60, ids, mask, &out, NULL, NULL, &error)
+               : model == 1 ? easel_t5_encode (t5, stream, 1, 60, ids, &out, NULL, &error)
+                            : easel_gemma2_encode_after (gemma, stream, 40, 20, ids, &out, NULL, &error);
           if (ok)
-            g_assert_cmpuint (stream->used, ==, 60 * hidden * sizeof (float));
+            g_assert_cmpuint (stream->used, ==, kept * sizeof (float));
           else
             {
               assert_refused (&error, EASEL_ERROR_NO_MEMORY, NULL);
@@ -556,6 +614,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add ("/gemma2/forms", Fixture, NULL, set_up, test_gemma_forms, tear_down);
   g_test_add ("/gemma2/batch", Fixture, NULL, set_up, test_gemma_batch, tear_down);
+  g_test_add ("/gemma2/prefix", Fixture, NULL, set_up, test_gemma_prefix, tear_down);
   g_test_add ("/gemma2/refused", Fixture, NULL, set_up, test_gemma_refused, tear_down);
   g_test_add ("/gemma2/calls-refused", Fixture, NULL, set_up, test_gemma_calls_refused, tear_down);
   g_test_add ("/gemma2/cancel", Fixture, NULL, set_up, test_cancel, tear_down);
