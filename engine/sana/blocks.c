@@ -17,19 +17,19 @@ heads_of (EaselTensor t, gint64 row, gint64 head)
   return (EaselHeads){ .data = t.data, .row = row, .head = head };
 }
 
-EaselTensor
-sana_trunk_embed_patches (const SanaTrunk *self, EaselStream *s, const EaselSanaContext *context, EaselTensor x)
+void
+sana_trunk_embed_patches (const SanaTrunk *self, EaselStream *s, const EaselSanaContext *context, EaselTensor x,
+                          EaselTensor tokens)
 {
   const EaselSanaConfig *c = &self->config;
-  const gint64 B = context->batch, N = (gint64) context->h * context->w;
+  const gint64 n = x.shape[0], N = (gint64) context->h * context->w;
   const EaselDtype act = s->device->act_dtype;
-  EaselTensor tokens = easel_new (s, act, B, N, c->inner);
   size_t mark = easel_stream_mark (s);
 
-  x = easel_tensor_as (x, B, N, c->in_channels);
+  x = easel_tensor_as (x, n, N, c->in_channels);
   if (x.dtype != act)
     {
-      EaselTensor cast = easel_new (s, act, B, N, c->in_channels);
+      EaselTensor cast = easel_new (s, act, n, N, c->in_channels);
 
       easel_cast (s, .x = x, .y = cast);
       x = cast;
@@ -38,7 +38,6 @@ sana_trunk_embed_patches (const SanaTrunk *self, EaselStream *s, const EaselSana
   if (context->position.data)
     easel_add (s, .x = tokens, .r = context->position, .y = tokens);
   easel_stream_release (s, mark);
-  return tokens;
 }
 
 /* linear_2 (silu (linear_1 (sinusoids (t))))   t [B] f32 -> [B, C] act from the arena */
@@ -62,35 +61,68 @@ embed_scalar (EaselStream *s, EaselTensor t, const SanaLinear *linear_1, const S
   return y;
 }
 
+void
+sana_trunk_shift_table (EaselStream *s, EaselTensor table, EaselTensor embedded, EaselTensor out)
+{
+  const gint64 C = table.shape[table.n_dims - 1], n = easel_tensor_count (&table) / C;
+  const gint64 g = easel_tensor_count (&embedded) / C;
+
+  if (!easel_stream_ok (s))
+    return;
+  table = easel_tensor_as (table, n, C);
+  embedded = easel_tensor_as (embedded, g, C);
+  out = easel_tensor_as (out, n * g, C);
+  for (gint64 i = 0; i < n; i++)
+    for (gint64 j = 0; j < g; j++)
+      easel_add (s, .x = easel_tensor_rows (table, i, 1), .r = easel_tensor_rows (embedded, j, 1),
+                 .y = easel_tensor_rows (out, i * g + j, 1));
+}
+
+/* Every sample at its own time: rows of [layers, 6] one by one. The pipelines never need it, the reference allows it. */
+static void
+modulate_apart (EaselStream *s, const EaselSanaContext *context, EaselTensor six, EaselTensor all)
+{
+  const gint64 g = six.shape[0], C = six.shape[1] / 6;
+  EaselTensor tables = easel_tensor_as (context->tables, context->layers * 6, C);
+  EaselTensor parts = easel_tensor_as (six, g * 6, C), rows = easel_tensor_as (all, context->layers * 6 * g, C);
+
+  for (gint64 i = 0; i < context->layers * 6 && easel_stream_ok (s); i++)
+    for (gint64 j = 0; j < g; j++)
+      easel_add (s, .x = easel_tensor_rows (tables, i, 1), .r = easel_tensor_rows (parts, j * 6 + i % 6, 1),
+                 .y = easel_tensor_rows (rows, i * g + j, 1));
+}
+
 EaselTensor
 sana_trunk_modulate (const SanaTrunk *self, EaselStream *s, const EaselSanaContext *context, EaselTensor timestep,
                      EaselTensor guidance, EaselTensor *embedded)
 {
-  const gint64 B = context->batch, C = self->config.inner;
+  const gint64 g = easel_tensor_count (&timestep), C = self->config.inner;
   const EaselDtype act = s->device->act_dtype;
-  EaselTensor all = easel_new (s, EASEL_DTYPE_F32, context->layers, 6, B, C);
-  EaselTensor keep = embedded ? easel_new (s, EASEL_DTYPE_F32, B, C) : EASEL_NO_TENSOR;
+  EaselTensor all = easel_new (s, EASEL_DTYPE_F32, context->layers, 6, g, C);
+  EaselTensor keep = embedded ? easel_new (s, EASEL_DTYPE_F32, g, C) : EASEL_NO_TENSOR;
   size_t mark = easel_stream_mark (s);
-  EaselTensor six = easel_new (s, act, 6, B, C), six_f32 = six;
-  EaselTensor time = embed_scalar (s, timestep, &self->time_1, &self->time_2); /* [B, C] */
+  EaselTensor six = easel_new (s, act, g, 6 * C);
+  EaselTensor time = embed_scalar (s, timestep, &self->time_1, &self->time_2); /* [g, C] */
 
   if (self->config.guidance_embeds)
     easel_add (s, .x = time, .r = embed_scalar (s, guidance, &self->guidance_1, &self->guidance_2), .y = time);
   if (embedded)
     easel_cast (s, .x = time, .y = keep);
 
-  /* six = linear (silu (time)), one part at a time so that each is [B, C] without gaps */
+  /* six = linear (silu (time)), then every block at once: all = tables + six */
   easel_glu (s, .a = time, .y = time, .act = EASEL_ACT_SILU);
-  for (int j = 0; j < 6 && easel_stream_ok (s); j++)
-    easel_linear (s, .x = time, .w = easel_tensor_rows (self->modulation.w, j * C, C),
-                  .bias = easel_tensor_rows (self->modulation.b, j * C, C),
-                  .y = easel_tensor_as (easel_tensor_rows (six, j, 1), B, C));
+  easel_linear (s, .x = time, .w = self->modulation.w, .bias = self->modulation.b, .y = six);
   if (act != EASEL_DTYPE_F32)
     {
-      six_f32 = easel_new (s, EASEL_DTYPE_F32, 6, B, C);
-      easel_cast (s, .x = six, .y = six_f32);
+      EaselTensor f32 = easel_new (s, EASEL_DTYPE_F32, g, 6 * C);
+
+      easel_cast (s, .x = six, .y = f32);
+      six = f32;
     }
-  easel_add (s, .x = context->tables, .r = six_f32, .y = all); /* every block at once */
+  if (g == 1)
+    easel_add (s, .x = context->tables, .r = six, .y = all);
+  else if (easel_stream_ok (s))
+    modulate_apart (s, context, six, all);
   easel_stream_release (s, mark);
   if (embedded)
     *embedded = keep;
@@ -126,28 +158,31 @@ self_attention (const SanaTrunk *self, EaselStream *s, const SanaBlock *b, Easel
 
 void
 sana_trunk_block (const SanaTrunk *self, EaselStream *s, const EaselSanaContext *context, int i, EaselTensor x,
-                  EaselTensor modulation, int n_perturbed)
+                  EaselTensor modulation, int n_perturbed, int n_same)
 {
   const EaselSanaConfig *c = &self->config;
   const SanaBlock *b = &self->blocks[i];
   const gint64 B = context->batch, h = context->h, w = context->w, N = h * w, C = c->inner, H = c->mlp_hidden;
-  const gint64 D = (gint64) c->cross_heads * c->cross_head_dim;
+  const gint64 D = (gint64) c->cross_heads * c->cross_head_dim, g = modulation.shape[2];
   const EaselDtype act = s->device->act_dtype;
   const size_t mark = easel_stream_mark (s);
-  EaselTensor m[6], n, a, q, wide, gated;
+  EaselTensor m[6], n, a, q, wide, gated, first;
 
   if (!easel_stream_ok (s))
     return;
-  /* 1. shift, scale, gate of the attention and of the feed-forward, each [B, C] f32 */
+  /* 1. shift, scale, gate of the attention and of the feed-forward, each [g, C] f32 */
   for (int j = 0; j < 6; j++)
-    m[j] = easel_tensor_of ((float *) modulation.data + ((gsize) i * 6 + j) * B * C, EASEL_DTYPE_F32, B, C);
+    m[j] = easel_tensor_of ((float *) modulation.data + ((gsize) i * 6 + j) * g * C, EASEL_DTYPE_F32, g, C);
 
   /* 2. Linear self-attention: x += gate * out (attention (modulated norm (x))) */
-  n = easel_new (s, act, B, N, C);
-  a = easel_new (s, act, B, N, C);
-  easel_norm (s, .kind = EASEL_NORM_LAYER, .x = x, .scale = m[1], .shift = m[0], .y = n, .eps = c->norm_eps);
+  first = easel_tensor_rows (x, 0, n_same);
+  n = easel_new (s, act, n_same, N, C);
+  a = easel_new (s, act, n_same, N, C);
+  easel_norm (s, .kind = EASEL_NORM_LAYER, .x = first, .scale = m[1], .shift = m[0], .y = n, .eps = c->norm_eps);
   self_attention (self, s, b, n, a, n_perturbed);
-  easel_linear (s, .x = a, .w = b->out.w, .bias = b->out.b, .gate = m[2], .residual = x, .y = x);
+  easel_linear (s, .x = a, .w = b->out.w, .bias = b->out.b, .gate = m[2], .residual = first, .y = first);
+  for (gint64 j = n_same; j < B; j++)
+    easel_cast (s, .x = easel_tensor_rows (x, 0, 1), .y = easel_tensor_rows (x, j, 1));
   easel_stream_release (s, mark);
 
   /* 3. Cross-attention to the text: x += out (attention (q (x), k, v)) */

@@ -78,10 +78,18 @@ easel_sana_controlnet_forward (EaselSanaControlnet *self, EaselStream *s, EaselS
   if (!sana_trunk_check_input (trunk, context, x, timestep, EASEL_NO_TENSOR, error)
       || !sana_trunk_check_input (trunk, context, control, timestep, EASEL_NO_TENSOR, error))
     return FALSE;
+  if (x.shape[0] != B || control.shape[0] != B)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
+                   "A ControlNet needs latents and a picture for each sample");
+      return FALSE;
+    }
 
   /* 1. tokens = patches (x) + input (patches (control))   [B, h w, C] */
-  tokens = sana_trunk_embed_patches (trunk, s, context, x);
-  hint = sana_trunk_embed_patches (trunk, s, context, control);
+  tokens = easel_new (s, s->device->act_dtype, B, (gint64) context->h * context->w, C);
+  hint = easel_new (s, s->device->act_dtype, B, (gint64) context->h * context->w, C);
+  sana_trunk_embed_patches (trunk, s, context, x, tokens);
+  sana_trunk_embed_patches (trunk, s, context, control, hint);
   easel_linear (s, .x = hint, .w = self->input.w, .bias = self->input.b, .residual = tokens, .y = tokens);
 
   /* 2. Blocks; after each, residual = scale * output (tokens). The scale is a gate of one value. */
@@ -97,7 +105,7 @@ easel_sana_controlnet_forward (EaselSanaControlnet *self, EaselStream *s, EaselS
     }
   for (int i = 0; i < trunk->config.layers; i++)
     {
-      sana_trunk_block (trunk, s, context, i, tokens, modulation, 0);
+      sana_trunk_block (trunk, s, context, i, tokens, modulation, 0, B);
       easel_linear (s, .x = tokens, .w = self->outputs[i].w, .bias = self->outputs[i].b, .gate = gate,
                     .y = residuals[i]);
       if (!easel_stream_check (s, "Following the control picture", error) || !easel_job_check (job, error))

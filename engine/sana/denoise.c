@@ -9,10 +9,10 @@ typedef struct
   int n, C;
   gsize count;                       /* of one sample */
   EaselTensor slots[EASEL_N_SLOTS];  /* [1, h, w, C] f32 */
-  EaselTensor input, output;         /* [n, h, w, C] f32 */
+  EaselTensor input, output;         /* [1, h, w, C], [n, h, w, C] f32: samples differ in their text alone */
   EaselTensor text;                  /* [n, n_text, channels] */
   guint8 *mask;                      /* host [n, n_text] */
-  EaselTensor timestep, guidance;    /* [n] f32 */
+  EaselTensor timestep, guidance;    /* [1] f32 */
   EaselTensor clean;                 /* [1, h, w, C] f32 */
   float *host;                       /* [2 C h w] */
 } Loop;
@@ -28,11 +28,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Loop, loop_clear)
 static void
 upload_value (EaselStream *s, EaselTensor t, double value)
 {
-  float host[8];
+  const float host = (float) value;
 
-  for (gsize i = 0; i < G_N_ELEMENTS (host); i++)
-    host[i] = (float) value;
-  easel_upload (s, t, host);
+  easel_upload (s, t, &host);
 }
 
 /* NCHW noise as torch draws it -> channels last on the device. */
@@ -92,26 +90,17 @@ prepare (const SanaDenoise *self, EaselStream *s, Loop *l, GError **error)
     }
   for (int i = 0; i < easel_sampler_n_slots (self->sampler); i++)
     l->slots[i] = easel_new (s, EASEL_DTYPE_F32, 1, h, w, l->C);
-  l->input = easel_new (s, EASEL_DTYPE_F32, l->n, h, w, l->C);
+  l->input = easel_new (s, EASEL_DTYPE_F32, 1, h, w, l->C);
   l->output = easel_new (s, EASEL_DTYPE_F32, l->n, h, w, l->C);
   l->clean = easel_new (s, EASEL_DTYPE_F32, 1, h, w, l->C);
-  l->timestep = easel_new (s, EASEL_DTYPE_F32, l->n);
+  l->timestep = easel_new (s, EASEL_DTYPE_F32, 1);
   if (c->guidance_embeds)
     {
-      l->guidance = easel_new (s, EASEL_DTYPE_F32, l->n);
+      l->guidance = easel_new (s, EASEL_DTYPE_F32, 1);
       upload_value (s, l->guidance, self->guidance * c->guidance_embeds_scale);
     }
   repeat_last (s, l, self->text, self->mask);
   return easel_stream_check (s, "Denoising", error);
-}
-
-/* The model's input for every sample: x times `scale`. */
-static void
-fill_input (EaselStream *s, Loop *l, double scale)
-{
-  for (int i = 0; i < l->n && easel_stream_ok (s); i++)
-    easel_lincomb (s, .n_terms = 1, .x = { l->slots[EASEL_SLOT_X] }, .c = { (float) scale },
-                   .y = easel_tensor_rows (l->input, i, 1));
 }
 
 /* MODEL from the outputs: guidance between the samples. */
@@ -151,7 +140,7 @@ evaluate (const SanaDenoise *self, EaselStream *s, EaselSanaContext *context, Lo
   if (self->trigflow)
     flow = easel_sampler_trigflow (self->sampler, i);
   upload_value (s, l->timestep, flow.timestep);
-  fill_input (s, l, flow.input_scale);
+  easel_lincomb (s, .n_terms = 1, .x = { l->slots[EASEL_SLOT_X] }, .c = { (float) flow.input_scale }, .y = l->input);
   if (!easel_sana_transformer_forward (self->transformer, s, context, &step, l->output, job, error))
     return FALSE;
   guide (self, s, l);

@@ -80,14 +80,33 @@ easel_sana_transformer_forward (EaselSanaTransformer *self, EaselStream *s, Ease
 {
   const SanaTrunk *trunk = &self->trunk;
   const gint64 B = context->batch, N = (gint64) context->h * context->w, C = trunk->config.inner;
+  const gint64 g = easel_tensor_count (&step->timestep);
   const size_t mark = easel_stream_mark (s);
   EaselTensor x, modulation, time, shift_scale, y;
+  int n_same = B;
 
   if (!check_step (self, context, step, out, error))
     return FALSE;
 
-  /* 1. Patches: [B, h, w, in] -> x [B, N, C].  2. Time: shifts, scales and gates of every block. */
-  x = sana_trunk_embed_patches (trunk, s, context, step->x);
+  /* 1. Patches: [B, h, w, in] -> x [B, N, C]. Samples that start alike stay alike until they meet their text, so one is
+   *    enough until then, unless their times differ or the first block is perturbed.
+   * 2. Time: shifts, scales and gates of every block. */
+  x = easel_new (s, s->device->act_dtype, B, N, C);
+  if (!easel_stream_check (s, "Denoising", error))
+    return FALSE;
+  if (step->x.shape[0] == 1)
+    {
+      n_same = 1;
+      sana_trunk_embed_patches (trunk, s, context, step->x, easel_tensor_rows (x, 0, 1));
+      if (g > 1 || (step->n_perturbed > 0 && step->perturbed && step->perturbed[0]))
+        {
+          n_same = B;
+          for (gint64 j = 1; j < B; j++)
+            easel_cast (s, .x = easel_tensor_rows (x, 0, 1), .y = easel_tensor_rows (x, j, 1));
+        }
+    }
+  else
+    sana_trunk_embed_patches (trunk, s, context, step->x, x);
   modulation = sana_trunk_modulate (trunk, s, context, step->timestep, step->guidance, &time);
 
   /* 3. Blocks, in place on x. */
@@ -95,7 +114,7 @@ easel_sana_transformer_forward (EaselSanaTransformer *self, EaselStream *s, Ease
     {
       gboolean perturbed = step->perturbed && step->perturbed[i];
 
-      sana_trunk_block (trunk, s, context, i, x, modulation, perturbed ? step->n_perturbed : 0);
+      sana_trunk_block (trunk, s, context, i, x, modulation, perturbed ? step->n_perturbed : 0, i == 0 ? n_same : B);
       if (step->blocks)
         easel_cast (s, .x = x, .y = step->blocks[i]);
       if (step->control && i > 0 && i <= step->n_control)
@@ -108,11 +127,11 @@ easel_sana_transformer_forward (EaselSanaTransformer *self, EaselStream *s, Ease
     }
 
   /* 4. Output: norm, shift and scale by the time, projection to [B, h, w, out]. */
-  shift_scale = easel_new (s, EASEL_DTYPE_F32, 2, B, C);
-  easel_add (s, .x = context->out_table, .r = time, .y = shift_scale);
+  shift_scale = easel_new (s, EASEL_DTYPE_F32, 2, g, C);
+  sana_trunk_shift_table (s, context->out_table, time, shift_scale);
   easel_norm (s, .kind = EASEL_NORM_LAYER, .x = x,
-              .shift = easel_tensor_as (easel_tensor_rows (shift_scale, 0, 1), B, C),
-              .scale = easel_tensor_as (easel_tensor_rows (shift_scale, 1, 1), B, C), .y = x, .eps = OUT_NORM_EPS);
+              .shift = easel_tensor_as (easel_tensor_rows (shift_scale, 0, 1), g, C),
+              .scale = easel_tensor_as (easel_tensor_rows (shift_scale, 1, 1), g, C), .y = x, .eps = OUT_NORM_EPS);
   out = easel_tensor_as (out, B, N, trunk->config.out_channels);
   y = s->device->act_dtype == EASEL_DTYPE_F32 ? out
                                                : easel_new (s, s->device->act_dtype, B, N, trunk->config.out_channels);

@@ -44,9 +44,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselSanaContext, easel_sana_context_free)
 
 typedef struct
 {
-  EaselTensor x;        /* [batch, h, w, in_channels] f32 or act */
-  EaselTensor timestep; /* [batch] f32 on the device */
-  EaselTensor guidance; /* [batch] f32 (already times guidance_embeds_scale), or absent */
+  EaselTensor x;        /* [batch or 1, h, w, in_channels] f32 or act; 1: every sample starts from it */
+  EaselTensor timestep; /* [batch or 1] f32 on the device; 1: every sample is at that time */
+  EaselTensor guidance; /* as many as timesteps, f32 (already times guidance_embeds_scale), or absent */
   const EaselTensor *control; /* ControlNet residuals, added after block 1, 2, … n_control (not after block 0, as the
                                  reference), or NULL */
   int n_control;

@@ -219,17 +219,6 @@ upload_positions (const SanaTrunk *self, EaselStream *s, EaselSanaContext *conte
   return TRUE;
 }
 
-/* out[j, b, :] = table[j, :] for j < n; table in the file's dtype, out [n, B, C] f32. */
-static void
-expand_table (EaselStream *s, EaselTensor table, EaselTensor out)
-{
-  const gint64 n = out.shape[0], batch = out.shape[1], C = out.shape[2];
-  EaselTensor from = easel_tensor_as (table, n, C), to = easel_tensor_as (out, n * batch, C);
-
-  for (gint64 row = 0; row < n * batch; row++)
-    easel_cast (s, .x = easel_tensor_rows (from, row / batch, 1), .y = easel_tensor_rows (to, row, 1));
-}
-
 EaselSanaContext *
 sana_trunk_context (const SanaTrunk *self, EaselStream *s, EaselTensor text, const guint8 *mask, int h, int w,
                     GError **error)
@@ -261,9 +250,9 @@ sana_trunk_context (const SanaTrunk *self, EaselStream *s, EaselTensor text, con
   easel_upload (s, context->mask, mask);
   if (c->position_embedding && !upload_positions (self, s, context, error))
     return NULL;
-  context->tables = easel_new (s, EASEL_DTYPE_F32, c->layers, 6, B, C);
+  context->tables = easel_new (s, EASEL_DTYPE_F32, c->layers, 6, C);
   if (self->out_scale_shift.data)
-    context->out_table = easel_new (s, EASEL_DTYPE_F32, 2, B, C);
+    context->out_table = easel_new (s, EASEL_DTYPE_F32, 2, C);
   for (int i = 0; i < c->layers; i++)
     {
       context->k[i] = easel_new (s, act, B, n, D);
@@ -284,10 +273,8 @@ sana_trunk_context (const SanaTrunk *self, EaselStream *s, EaselTensor text, con
   for (int i = 0; i < c->layers && easel_stream_ok (s); i++)
     {
       const SanaBlock *b = &self->blocks[i];
-      EaselTensor table = context->tables;
 
-      table.data = (char *) table.data + (gsize) i * 6 * B * C * sizeof (float);
-      expand_table (s, b->scale_shift, easel_tensor (table.data, EASEL_DTYPE_F32, 3, (int64_t[]){ 6, B, C }));
+      easel_cast (s, .x = b->scale_shift, .y = easel_tensor_rows (context->tables, i, 1));
       easel_linear (s, .x = caption, .w = b->cross_k.w, .bias = b->cross_k.b, .y = context->k[i]);
       easel_linear (s, .x = caption, .w = b->cross_v.w, .bias = b->cross_v.b, .y = context->v[i]);
       if (c->qk_norm)
@@ -295,7 +282,7 @@ sana_trunk_context (const SanaTrunk *self, EaselStream *s, EaselTensor text, con
                     .eps = 1e-5f);
     }
   if (self->out_scale_shift.data)
-    expand_table (s, self->out_scale_shift, context->out_table);
+    easel_cast (s, .x = self->out_scale_shift, .y = context->out_table);
   easel_stream_release (s, mark);
   if (!easel_stream_check (s, "Preparing the text", error))
     return NULL;
@@ -319,17 +306,17 @@ sana_trunk_check_input (const SanaTrunk *self, const EaselSanaContext *context, 
   const EaselSanaConfig *c = &self->config;
   char got[80];
 
-  if (x.n_dims != 4 || x.shape[0] != context->batch || x.shape[1] != context->h || x.shape[2] != context->w
+  if (x.n_dims != 4 || (x.shape[0] != context->batch && x.shape[0] != 1) || x.shape[1] != context->h || x.shape[2] != context->w
       || x.shape[3] != c->in_channels)
     g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
                  "The latents are %s, the transformer takes [%d, %d, %d, %d]",
                  easel_tensor_describe (&x, got, sizeof got), context->batch, context->h, context->w, c->in_channels);
-  else if (easel_tensor_count (&timestep) != context->batch)
+  else if (easel_tensor_count (&timestep) != context->batch && easel_tensor_count (&timestep) != 1)
     g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "%d timesteps for %d samples",
                  (int) easel_tensor_count (&timestep), context->batch);
-  else if (c->guidance_embeds && easel_tensor_count (&guidance) != context->batch)
+  else if (c->guidance_embeds && easel_tensor_count (&guidance) != easel_tensor_count (&timestep))
     g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
-                 "This transformer (guidance_embeds) needs a guidance scale");
+                 "This transformer (guidance_embeds) needs a guidance scale for each timestep");
   else if (!c->guidance_embeds && guidance.data)
     g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "This transformer takes no guidance scale of its own");
   else

@@ -47,8 +47,8 @@ struct EaselSanaContext
   int batch, n_text, h, w, layers;
   EaselTensor mask;     /* [B, n_text] u8 on the device */
   EaselTensor position; /* [h w, C] act, or absent */
-  EaselTensor tables;   /* [layers, 6, B, C] f32: the blocks' scale_shift repeated for every sample */
-  EaselTensor out_table; /* [2, B, C] f32, or absent */
+  EaselTensor tables;   /* [layers, 6, C] f32: the blocks' scale_shift */
+  EaselTensor out_table; /* [2, C] f32, or absent */
   EaselTensor *k, *v;   /* [layers] of [B, n_text, D] act */
 };
 
@@ -68,17 +68,22 @@ EaselSanaContext *sana_trunk_context (const SanaTrunk *self, EaselStream *stream
 gboolean sana_trunk_check_input (const SanaTrunk *self, const EaselSanaContext *context, EaselTensor x,
                                  EaselTensor timestep, EaselTensor guidance, GError **error);
 
-/* x [B, h, w, in] f32 or act -> tokens [B, h w, C] act from the arena, positions added. */
-EaselTensor sana_trunk_embed_patches (const SanaTrunk *self, EaselStream *s, const EaselSanaContext *context,
-                                      EaselTensor x);
+/* x [n, h, w, in] f32 or act, n = B or 1 -> tokens [n, h w, C] act, the caller's, positions added. */
+void sana_trunk_embed_patches (const SanaTrunk *self, EaselStream *s, const EaselSanaContext *context, EaselTensor x,
+                               EaselTensor tokens);
 
-/* timestep, guidance [B] -> modulation [layers, 6, B, C] f32 from the arena and *embedded [B, C] f32 (may be NULL). */
+/* timestep, guidance [g], g = B or 1 (every sample at the same time: less work) -> modulation [layers, 6, g, C] f32 from
+ * the arena and *embedded [g, C] f32 (may be NULL). */
 EaselTensor sana_trunk_modulate (const SanaTrunk *self, EaselStream *s, const EaselSanaContext *context,
                                  EaselTensor timestep, EaselTensor guidance, EaselTensor *embedded);
 
+/* out [n, g, C] = table [n, C] + embedded [g, C], all f32 */
+void sana_trunk_shift_table (EaselStream *s, EaselTensor table, EaselTensor embedded, EaselTensor out);
+
 /* Block `i` on x [B, h w, C] in place. modulation: all blocks'. n_perturbed: samples at the end of the batch whose
- * self-attention is the identity. */
+ * self-attention is the identity. n_same: B, or 1 when x came in with its first sample alone and the others are to be
+ * copies of it: the self-attention is then computed once. */
 void sana_trunk_block (const SanaTrunk *self, EaselStream *s, const EaselSanaContext *context, int i, EaselTensor x,
-                       EaselTensor modulation, int n_perturbed);
+                       EaselTensor modulation, int n_perturbed, int n_same);
 
 G_END_DECLS
