@@ -28,6 +28,9 @@ gboolean easel_image_write (EaselPicture *picture, const char *path, const Easel
 /* Reads pixels (8-bit RGB) and, when inside, the request. DAMAGED, UNSUPPORTED, NOT_FOUND. Hostile input. */
 EaselPicture *easel_image_read (const char *path, GError **error);
 
+/* The size alone, from the file's beginning. DAMAGED, NOT_FOUND, IO. Hostile input. */
+gboolean easel_image_probe (const char *path, int *width, int *height, GError **error);
+
 /* Only the texts: keys and values (PNG text chunks; for JPEG and WebP "parameters", "easel"). Hash of char * to
  * char *, caller unrefs. */
 GHashTable *easel_image_read_texts (const char *path, GError **error);
