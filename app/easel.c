@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The desktop program: finds its folders, then hands over to ui/.
+ */
+#include "config-ui.h"
+
+#include <glib/gi18n.h>
+#include <locale.h>
+
+#include "app/places.h"
+#include "ui/application.h"
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (EaselApplication) application = NULL;
+  g_auto (GStrv) roots = NULL;
+  g_autofree char *pictures = NULL, *data = NULL;
+  const char *base = g_get_user_special_dir (G_USER_DIRECTORY_PICTURES);
+  EaselApplicationSettings settings = { 0 };
+
+  easel_places_prepare ();
+  setlocale (LC_ALL, "");
+  bindtextdomain (GETTEXT_PACKAGE, EASEL_LOCALEDIR);
+  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
+  textdomain (GETTEXT_PACKAGE);
+  g_set_application_name (_ ("Easel"));
+
+  roots = easel_places_model_roots (NULL);
+  pictures = base ? g_build_filename (base, "Easel", NULL) : g_build_filename (g_get_home_dir (), "Easel", NULL);
+  data = g_build_filename (g_get_user_data_dir (), "easel", NULL);
+  settings.model_roots = (const char *const *) roots;
+  settings.pictures_folder = pictures;
+  settings.data_folder = data;
+  application = easel_application_new (&settings);
+  return g_application_run (G_APPLICATION (application), argc, argv);
+}

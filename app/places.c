@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/places.h"
+
+static void
+add_folder (GPtrArray *roots, char *path)
+{
+  if (g_file_test (path, G_FILE_TEST_IS_DIR) && !g_ptr_array_find_with_equal_func (roots, path, g_str_equal, NULL))
+    g_ptr_array_add (roots, path);
+  else
+    g_free (path);
+}
+
+/* Next to the program: PREFIX/bin/easel-cli and PREFIX/share/easel/starter (wherever the prefix was moved to), or
+ * SOURCE/build/app/easel-cli and SOURCE/data/starter. */
+static void
+add_beside_program (GPtrArray *roots)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *folder = program ? g_path_get_dirname (program) : NULL;
+  g_autofree char *build = folder ? g_path_get_dirname (folder) : NULL;
+  g_autofree char *ninja = build ? g_build_filename (build, "build.ninja", NULL) : NULL;
+
+  if (folder == NULL)
+    return;
+  if (g_file_test (ninja, G_FILE_TEST_EXISTS))
+    {
+      g_autofree char *source = g_path_get_dirname (build);
+
+      add_folder (roots, g_build_filename (source, "data", "starter", NULL));
+    }
+  else
+    add_folder (roots, g_build_filename (build, "share", "easel", "starter", NULL));
+}
+
+char **
+easel_places_model_roots (const char *const *first)
+{
+  const char *environment = g_getenv ("EASEL_MODELS");
+  GPtrArray *roots = g_ptr_array_new ();
+
+  for (; first && *first; first++)
+    g_ptr_array_add (roots, g_strdup (*first));
+  if (environment)
+    {
+      g_auto (GStrv) folders = g_strsplit (environment, ":", -1);
+
+      for (guint i = 0; folders[i]; i++)
+        if (folders[i][0])
+          add_folder (roots, g_strdup (folders[i]));
+    }
+  add_folder (roots, g_build_filename (g_get_user_data_dir (), "easel", "models", NULL));
+  add_beside_program (roots);
+  add_folder (roots, g_build_filename (EASEL_DATADIR, "easel", "starter", NULL));
+  g_ptr_array_add (roots, NULL);
+  return (char **) g_ptr_array_free (roots, FALSE);
+}
+
+void
+easel_places_prepare (void)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *folder = program ? g_path_get_dirname (program) : NULL;
+  g_autofree char *schemas = folder ? g_build_filename (folder, "..", "data", NULL) : NULL;
+  g_autofree char *compiled = schemas ? g_build_filename (schemas, "gschemas.compiled", NULL) : NULL;
+
+  if (compiled && g_file_test (compiled, G_FILE_TEST_EXISTS))
+    g_setenv ("GSETTINGS_SCHEMA_DIR", schemas, FALSE);
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config-ui.h"
+#include "ui/application.h"
+
+#include <glib/gi18n.h>
+
+#include "ui/compat.h"
+#include "ui/window.h"
+
+struct _EaselApplication
+{
+  AdwApplication parent;
+  GStrv model_roots;
+  char *pictures_folder, *data_folder;
+  GSettings *settings;
+  EaselEngine *engine;
+  EaselGallery *gallery;
+  EaselQueue *queue;
+  char *problem;
+  guint inhibited; /* cookie while something is being made */
+};
+
+G_DEFINE_FINAL_TYPE (EaselApplication, easel_application, ADW_TYPE_APPLICATION)
+
+EaselApplication *
+easel_application_get (void)
+{
+  return EASEL_APPLICATION (g_application_get_default ());
+}
+
+EaselEngine *
+easel_application_get_engine (EaselApplication *self)
+{
+  return self->engine;
+}
+
+EaselGallery *
+easel_application_get_gallery (EaselApplication *self)
+{
+  return self->gallery;
+}
+
+EaselQueue *
+easel_application_get_queue (EaselApplication *self)
+{
+  return self->queue;
+}
+
+GSettings *
+easel_application_get_settings (EaselApplication *self)
+{
+  return self->settings;
+}
+
+const char *
+easel_application_get_problem (EaselApplication *self)
+{
+  return self->problem;
+}
+
+/* ---- what happens while pictures are made ---- */
+
+static void
+current_changed_cb (EaselQueue *queue, GParamSpec *spec, EaselApplication *self)
+{
+  gboolean busy = easel_queue_get_current (queue) != NULL;
+
+  if (busy && !self->inhibited)
+    self->inhibited = gtk_application_inhibit (GTK_APPLICATION (self), gtk_application_get_active_window (
+                                                                           GTK_APPLICATION (self)),
+                                               GTK_APPLICATION_INHIBIT_SUSPEND, _ ("A picture is being made"));
+  else if (!busy && self->inhibited)
+    {
+      gtk_application_uninhibit (GTK_APPLICATION (self), self->inhibited);
+      self->inhibited = 0;
+    }
+}
+
+static void
+finished_cb (EaselQueue *queue, EaselQueueItem *item, EaselApplication *self)
+{
+  GtkWindow *window = gtk_application_get_active_window (GTK_APPLICATION (self));
+  const EaselRequestSettings *s = easel_request_settings (easel_queue_item_get_request (item));
+  g_autoptr (GNotification) notification = NULL;
+  g_autoptr (EaselGalleryItem) saved = NULL;
+
+  if ((window && gtk_window_is_active (window)) || !g_settings_get_boolean (self->settings, "notify"))
+    return;
+  if (easel_queue_item_get_state (item) == EASEL_JOB_DONE)
+    {
+      notification = g_notification_new (_ ("Your picture is ready"));
+      g_notification_set_body (notification, s->prompt);
+      saved = easel_gallery_get (self->gallery, easel_queue_item_get_saved_id (item), NULL);
+      if (saved)
+        {
+          g_autoptr (GFile) file = g_file_new_for_path (saved->path);
+          g_autoptr (GIcon) icon = g_file_icon_new (file);
+
+          g_notification_set_icon (notification, icon);
+          g_notification_set_default_action_and_target (notification, "app.show-item", "x", saved->id);
+        }
+    }
+  else if (easel_queue_item_get_state (item) == EASEL_JOB_FAILED)
+    {
+      notification = g_notification_new (_ ("The picture could not be made"));
+      g_notification_set_body (notification, easel_queue_item_get_message (item));
+      g_notification_set_default_action (notification, "app.activate");
+    }
+  if (notification)
+    g_application_send_notification (G_APPLICATION (self), "finished", notification);
+}
+
+/* ---- starting ---- */
+
+/* The engine, the gallery, the queue. What fails leaves a sentence for the window's banner; the window opens anyway. */
+static void
+open_rooms (EaselApplication *self)
+{
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) more = g_settings_get_strv (self->settings, "model-folders");
+  g_autoptr (GStrvBuilder) roots = g_strv_builder_new ();
+  g_autofree char *chosen = g_settings_get_string (self->settings, "pictures-folder");
+  g_autofree char *device = g_settings_get_string (self->settings, "device");
+  g_autofree char *index = g_build_filename (self->data_folder, "gallery.sqlite", NULL);
+  g_autofree char *waiting = g_build_filename (self->data_folder, "queue.sqlite", NULL);
+  g_auto (GStrv) all = NULL;
+  gboolean rebuilt = FALSE;
+  EaselEngineSettings settings = { 0 };
+
+  g_strv_builder_addv (roots, (const char **) more);
+  g_strv_builder_addv (roots, (const char **) self->model_roots);
+  all = g_strv_builder_end (roots);
+  settings.model_roots = (const char *const *) all;
+  settings.device = *device ? device : NULL;
+  settings.threads = g_settings_get_int (self->settings, "threads");
+  self->engine = easel_engine_new (&settings, &error);
+  if (self->engine)
+    self->gallery = easel_gallery_open (index, *chosen ? chosen : self->pictures_folder, &rebuilt, &error);
+  if (self->gallery)
+    self->queue = easel_queue_new (waiting, self->engine, self->gallery, &error);
+  if (!self->queue)
+    {
+      self->problem = g_strdup (error->message);
+      return;
+    }
+  if (rebuilt)
+    self->problem = g_strdup (_ ("The gallery's index was damaged. It was made anew from your pictures; the old one was "
+                                 "kept beside it."));
+  easel_gallery_watch (self->gallery, NULL);
+  g_settings_bind (self->settings, "format", self->queue, "format", G_SETTINGS_BIND_GET);
+  g_signal_connect_object (self->queue, "notify::current", G_CALLBACK (current_changed_cb), self, 0);
+  g_signal_connect_object (self->queue, "finished", G_CALLBACK (finished_cb), self, 0);
+}
+
+static void
+easel_application_startup (GApplication *app)
+{
+  EaselApplication *self = EASEL_APPLICATION (app);
+
+  G_APPLICATION_CLASS (easel_application_parent_class)->startup (app);
+  gtk_window_set_default_icon_name (EASEL_APPLICATION_ID);
+  self->settings = g_settings_new (EASEL_APPLICATION_ID);
+  open_rooms (self);
+}
+
+static EaselWindow *
+the_window (EaselApplication *self)
+{
+  GtkWindow *window = gtk_application_get_active_window (GTK_APPLICATION (self));
+  return window && EASEL_IS_WINDOW (window) ? EASEL_WINDOW (window) : easel_window_new (self);
+}
+
+static void
+easel_application_activate (GApplication *app)
+{
+  gtk_window_present (GTK_WINDOW (the_window (EASEL_APPLICATION (app))));
+}
+
+static void
+easel_application_open (GApplication *app, GFile **files, int n_files, const char *hint)
+{
+  EaselWindow *window = the_window (EASEL_APPLICATION (app));
+
+  gtk_window_present (GTK_WINDOW (window));
+  for (int i = 0; i < n_files; i++)
+    easel_window_open_file (window, files[i]);
+}
+
+static void
+easel_application_shutdown (GApplication *app)
+{
+  EaselApplication *self = EASEL_APPLICATION (app);
+
+  if (self->queue)
+    g_object_run_dispose (G_OBJECT (self->queue)); /* stops the job; its row stays for the next start */
+  g_clear_object (&self->queue);
+  g_clear_object (&self->gallery);
+  g_clear_object (&self->engine);
+  G_APPLICATION_CLASS (easel_application_parent_class)->shutdown (app);
+}
+
+static void
+easel_application_finalize (GObject *object)
+{
+  EaselApplication *self = EASEL_APPLICATION (object);
+
+  g_clear_object (&self->settings);
+  g_strfreev (self->model_roots);
+  g_free (self->pictures_folder);
+  g_free (self->data_folder);
+  g_free (self->problem);
+  G_OBJECT_CLASS (easel_application_parent_class)->finalize (object);
+}
+
+/* ---- actions ---- */
+
+static void
+quit_action_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  g_application_quit (G_APPLICATION (user_data));
+}
+
+static void
+about_action_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  GtkWindow *window = gtk_application_get_active_window (GTK_APPLICATION (user_data));
+  const EaselAbout about = {
+    .name = _ ("Easel"),
+    .icon = EASEL_APPLICATION_ID,
+    .version = EASEL_VERSION,
+    .developer = _ ("The Easel developers"),
+    .copyright = "© 2026 The Easel developers",
+    /* Translators: put your names here, one a line. */
+    .translators = _ ("translator-credits"),
+  };
+
+  if (window)
+    easel_compat_about (GTK_WIDGET (window), &about);
+}
+
+static void
+show_item_action_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  EaselWindow *window = the_window (user_data);
+
+  gtk_window_present (GTK_WINDOW (window));
+  easel_window_show_item (window, g_variant_get_int64 (parameter));
+}
+
+static void
+activate_action_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  g_application_activate (G_APPLICATION (user_data));
+}
+
+static void
+easel_application_class_init (EaselApplicationClass *klass)
+{
+  GApplicationClass *app_class = G_APPLICATION_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = easel_application_finalize;
+  app_class->startup = easel_application_startup;
+  app_class->activate = easel_application_activate;
+  app_class->open = easel_application_open;
+  app_class->shutdown = easel_application_shutdown;
+}
+
+static void
+easel_application_init (EaselApplication *self)
+{
+  static const GActionEntry actions[] = {
+    { .name = "quit", .activate = quit_action_cb },
+    { .name = "about", .activate = about_action_cb },
+    { .name = "activate", .activate = activate_action_cb },
+    { .name = "show-item", .parameter_type = "x", .activate = show_item_action_cb },
+  };
+  static const struct
+  {
+    const char *action;
+    const char *keys[3];
+  } accels[] = {
+    { "app.quit", { "<Control>q" } },
+    { "win.show-page::create", { "<Alt>1" } },
+    { "win.show-page::gallery", { "<Alt>2" } },
+    { "win.show-page::models", { "<Alt>3" } },
+    { "win.generate", { "<Control>Return", "<Control>KP_Enter" } },
+    { "win.stop", { "<Control>period" } },
+    { "win.search", { "<Control>f" } },
+    { "win.preferences", { "<Control>comma" } },
+    { "win.show-help-overlay", { "<Control>question" } },
+    { "window.close", { "<Control>w" } },
+  };
+
+  g_action_map_add_action_entries (G_ACTION_MAP (self), actions, G_N_ELEMENTS (actions), self);
+  for (gsize i = 0; i < G_N_ELEMENTS (accels); i++)
+    gtk_application_set_accels_for_action (GTK_APPLICATION (self), accels[i].action, accels[i].keys);
+}
+
+EaselApplication *
+easel_application_new (const EaselApplicationSettings *settings)
+{
+  EaselApplication *self = g_object_new (EASEL_TYPE_APPLICATION, "application-id", EASEL_APPLICATION_ID, "flags",
+                                         G_APPLICATION_HANDLES_OPEN, "resource-base-path",
+                                         "/io/github/easelstudio/Easel", NULL);
+
+  self->model_roots = g_strdupv ((GStrv) settings->model_roots);
+  self->pictures_folder = g_strdup (settings->pictures_folder);
+  self->data_folder = g_strdup (settings->data_folder);
+  return self;
+}

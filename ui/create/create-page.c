@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config-ui.h"
+#include "ui/create/create-page.h"
+
+#include <glib/gi18n.h>
+
+#include "ui/application.h"
+#include "ui/compat.h"
+#include "ui/create/queue-list.h"
+#include "ui/create/settings-panel.h"
+#include "ui/create/stage.h"
+#include "ui/window.h"
+
+struct _EaselCreatePage
+{
+  AdwBin parent;
+
+  EaselSettingsPanel *panel;
+  EaselStage *stage;
+  EaselQueueList *waiting;
+  GtkWidget *split, *settings_button;
+  gint64 started; /* monotonic microseconds of the current job */
+};
+
+G_DEFINE_FINAL_TYPE (EaselCreatePage, easel_create_page, ADW_TYPE_BIN)
+
+void
+easel_create_page_generate (EaselCreatePage *self)
+{
+  EaselQueue *queue = easel_application_get_queue (easel_application_get ());
+  EaselWindow *window = easel_window_of (self);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (EaselRequest) request = NULL;
+
+  if (!queue)
+    return;
+  request = easel_settings_panel_build (self->panel, &error);
+  if (!request || !easel_queue_add (queue, request, FALSE, &error))
+    {
+      easel_window_toast (window, error->message);
+      return;
+    }
+  easel_settings_panel_queued (self->panel, request);
+  if (easel_compat_split_is_folded (self->split))
+    easel_compat_split_set_shown (self->split, FALSE);
+}
+
+void
+easel_create_page_stop (EaselCreatePage *self)
+{
+  easel_stage_stop (self->stage);
+}
+
+void
+easel_create_page_load (EaselCreatePage *self, EaselRequest *request)
+{
+  easel_settings_panel_load (self->panel, request);
+  easel_compat_split_set_shown (self->split, TRUE);
+  easel_settings_panel_focus_prompt (self->panel);
+}
+
+static void
+current_changed_cb (EaselQueue *queue, GParamSpec *spec, EaselCreatePage *self)
+{
+  if (easel_queue_get_current (queue))
+    self->started = g_get_monotonic_time ();
+}
+
+static void
+finished_cb (EaselQueue *queue, EaselQueueItem *item, EaselCreatePage *self)
+{
+  EaselJob *job = easel_queue_item_get_job (item);
+
+  if (easel_queue_item_get_state (item) == EASEL_JOB_DONE && job)
+    easel_settings_panel_learn (self->panel, easel_job_get_request (job),
+                                (double) (g_get_monotonic_time () - self->started) / G_USEC_PER_SEC);
+}
+
+static void
+settings_clicked_cb (EaselCreatePage *self)
+{
+  easel_compat_split_set_shown (self->split, !easel_compat_split_get_shown (self->split));
+}
+
+/* Only in a narrow window, where the settings cover the stage: the way back to them. */
+static void
+folded_cb (EaselCreatePage *self, GParamSpec *spec, GObject *split)
+{
+  gtk_widget_set_visible (self->settings_button, easel_compat_split_is_folded (self->split));
+}
+
+static void
+easel_create_page_class_init (EaselCreatePageClass *klass)
+{
+}
+
+static void
+easel_create_page_init (EaselCreatePage *self)
+{
+  EaselQueue *queue = easel_application_get_queue (easel_application_get ());
+  GtkWidget *content = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
+  GtkWidget *button = gtk_button_new_with_label (_ ("Settings"));
+
+  self->panel = g_object_new (EASEL_TYPE_SETTINGS_PANEL, NULL);
+  self->stage = g_object_new (EASEL_TYPE_STAGE, NULL);
+  self->waiting = g_object_new (EASEL_TYPE_QUEUE_LIST, NULL);
+  gtk_widget_set_halign (button, GTK_ALIGN_START);
+  gtk_widget_set_margin_top (button, 6);
+  gtk_widget_set_margin_start (button, 6);
+  g_signal_connect_object (button, "clicked", G_CALLBACK (settings_clicked_cb), self, G_CONNECT_SWAPPED);
+  self->settings_button = button;
+  gtk_box_append (GTK_BOX (content), button);
+  gtk_box_append (GTK_BOX (content), GTK_WIDGET (self->stage));
+  gtk_box_append (GTK_BOX (content), GTK_WIDGET (self->waiting));
+  self->split = easel_compat_split_new (GTK_WIDGET (self->panel), content, FALSE);
+  adw_bin_set_child (ADW_BIN (self), self->split);
+  easel_compat_split_watch_folded (self->split, G_CALLBACK (folded_cb), self);
+  folded_cb (self, NULL, NULL);
+  if (!queue)
+    return;
+  easel_stage_set_queue (self->stage, queue);
+  easel_queue_list_set_queue (self->waiting, queue);
+  g_signal_connect_object (queue, "notify::current", G_CALLBACK (current_changed_cb), self, 0);
+  g_signal_connect_object (queue, "finished", G_CALLBACK (finished_cb), self, 0);
+}

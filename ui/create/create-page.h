@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * EaselCreatePage: settings beside the stage, the queue below it.
+ */
+#pragma once
+
+#include <adwaita.h>
+
+#include "engine/core/request.h"
+
+G_BEGIN_DECLS
+
+#define EASEL_TYPE_CREATE_PAGE (easel_create_page_get_type ())
+G_DECLARE_FINAL_TYPE (EaselCreatePage, easel_create_page, EASEL, CREATE_PAGE, AdwBin)
+
+/* Queues what the controls say. */
+void easel_create_page_generate (EaselCreatePage *self);
+void easel_create_page_stop (EaselCreatePage *self);
+void easel_create_page_load (EaselCreatePage *self, EaselRequest *request);
+
+G_END_DECLS

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config-ui.h"
+#include "ui/create/stage.h"
+
+#include <glib/gi18n.h>
+
+#include "ui/picture.h"
+#include "ui/window.h"
+
+struct _EaselStage
+{
+  AdwBin parent;
+
+  /* Template widgets */
+  GtkStack *stack, *foot;
+  AdwStatusPage *empty;
+  GtkPicture *picture;
+  GtkLabel *phase;
+  GtkProgressBar *bar;
+  GtkButton *stop, *show, *copy;
+
+  /* Owned */
+  EaselQueue *queue;
+  GSignalGroup *job_signals; /* of the current job */
+  gint64 saved_id;
+  gboolean stopping;
+};
+
+G_DEFINE_FINAL_TYPE (EaselStage, easel_stage, ADW_TYPE_BIN)
+
+static void
+show_picture (EaselStage *self, EaselPicture *picture, const char *alternative)
+{
+  g_autoptr (GdkTexture) texture = easel_picture_to_texture (picture);
+
+  gtk_picture_set_paintable (self->picture, GDK_PAINTABLE (texture));
+  gtk_picture_set_alternative_text (self->picture, alternative);
+  gtk_stack_set_visible_child_name (self->stack, "picture");
+}
+
+static void
+say_phase (EaselStage *self, EaselJob *job)
+{
+  int phase, step, steps;
+  double eta, progress;
+  g_autofree char *left = NULL, *text = NULL;
+
+  g_object_get (job, "phase", &phase, "step", &step, "steps", &steps, "eta", &eta, "progress", &progress, NULL);
+  left = easel_time_left_words (eta);
+  if (self->stopping)
+    /* Translators: the numbers are steps. */
+    text = steps > 0 ? g_strdup_printf (_ ("Stopping after step %d of %d…"), step, steps)
+                     : g_strdup (_ ("Stopping…"));
+  else if (phase == EASEL_PHASE_DENOISING && steps > 0)
+    /* Translators: what is being done, the step, of how many, and the time left. */
+    text = g_strdup_printf (_ ("%s · step %d of %d · %s"), easel_phase_words (phase), step, steps, left);
+  else
+    text = *left ? g_strdup_printf ("%s · %s", easel_phase_words (phase), left)
+                 : g_strdup (easel_phase_words (phase));
+  gtk_label_set_label (self->phase, text);
+  gtk_progress_bar_set_fraction (self->bar, CLAMP (progress, 0, 1));
+}
+
+static void
+job_changed_cb (EaselJob *job, GParamSpec *spec, EaselStage *self)
+{
+  say_phase (self, job);
+}
+
+static void
+preview_cb (EaselJob *job, GParamSpec *spec, EaselStage *self)
+{
+  g_autoptr (EaselPicture) preview = NULL;
+
+  g_object_get (job, "preview", &preview, NULL);
+  if (preview)
+    show_picture (self, preview, _ ("Preview of the picture being made"));
+}
+
+static void
+current_job_cb (EaselQueueItem *item, GParamSpec *spec, EaselStage *self)
+{
+  EaselJob *job = easel_queue_item_get_job (item);
+
+  g_signal_group_set_target (self->job_signals, job);
+  if (job)
+    say_phase (self, job);
+}
+
+static void
+current_changed_cb (EaselQueue *queue, GParamSpec *spec, EaselStage *self)
+{
+  EaselQueueItem *item = easel_queue_get_current (queue);
+
+  self->stopping = FALSE;
+  if (item || g_str_equal (gtk_stack_get_visible_child_name (self->foot), "progress"))
+    gtk_stack_set_visible_child_name (self->foot, item ? "progress" : "nothing");
+  gtk_widget_set_sensitive (GTK_WIDGET (self->stop), item != NULL);
+  if (!item)
+    {
+      g_signal_group_set_target (self->job_signals, NULL);
+      return;
+    }
+  g_signal_connect_object (item, "notify::job", G_CALLBACK (current_job_cb), self, 0);
+  current_job_cb (item, NULL, self);
+}
+
+static void
+finished_cb (EaselQueue *queue, EaselQueueItem *item, EaselStage *self)
+{
+  EaselJob *job = easel_queue_item_get_job (item);
+  GPtrArray *pictures = job ? easel_job_get_pictures (job) : NULL;
+  EaselWindow *window = easel_window_of (self);
+
+  if (easel_queue_item_get_state (item) == EASEL_JOB_FAILED && window)
+    easel_window_toast (window, easel_queue_item_get_message (item));
+  if (easel_queue_item_get_state (item) != EASEL_JOB_DONE || !pictures || pictures->len == 0)
+    return;
+  show_picture (self, pictures->pdata[pictures->len - 1],
+                easel_request_settings (easel_queue_item_get_request (item))->prompt);
+  self->saved_id = easel_queue_item_get_saved_id (item);
+  gtk_stack_set_visible_child_name (self->foot, "done");
+}
+
+void
+easel_stage_stop (EaselStage *self)
+{
+  EaselQueueItem *item = self->queue ? easel_queue_get_current (self->queue) : NULL;
+
+  if (!item || self->stopping)
+    return;
+  self->stopping = TRUE;
+  gtk_widget_set_sensitive (GTK_WIDGET (self->stop), FALSE);
+  if (easel_queue_item_get_job (item))
+    say_phase (self, easel_queue_item_get_job (item));
+  easel_queue_stop_current (self->queue);
+}
+
+void
+easel_stage_set_queue (EaselStage *self, EaselQueue *queue)
+{
+  g_return_if_fail (!self->queue);
+  self->queue = g_object_ref (queue);
+  g_signal_connect_object (queue, "notify::current", G_CALLBACK (current_changed_cb), self, 0);
+  g_signal_connect_object (queue, "finished", G_CALLBACK (finished_cb), self, 0);
+  current_changed_cb (queue, NULL, self);
+}
+
+static void
+show_clicked_cb (EaselStage *self)
+{
+  EaselWindow *window = easel_window_of (self);
+
+  if (window && self->saved_id)
+    easel_window_show_item (window, self->saved_id);
+}
+
+static void
+copy_clicked_cb (EaselStage *self)
+{
+  GdkPaintable *texture = gtk_picture_get_paintable (self->picture);
+  EaselWindow *window = easel_window_of (self);
+
+  if (!GDK_IS_TEXTURE (texture))
+    return;
+  gdk_clipboard_set_texture (gtk_widget_get_clipboard (GTK_WIDGET (self)), GDK_TEXTURE (texture));
+  easel_window_toast (window, _ ("The picture was copied."));
+}
+
+static void
+easel_stage_dispose (GObject *object)
+{
+  EaselStage *self = EASEL_STAGE (object);
+
+  g_clear_object (&self->job_signals);
+  g_clear_object (&self->queue);
+  gtk_widget_dispose_template (GTK_WIDGET (object), EASEL_TYPE_STAGE);
+  G_OBJECT_CLASS (easel_stage_parent_class)->dispose (object);
+}
+
+static void
+easel_stage_class_init (EaselStageClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = easel_stage_dispose;
+  gtk_widget_class_set_template_from_resource (widget_class, "/io/github/easelstudio/Easel/create/stage.ui");
+  gtk_widget_class_bind_template_child (widget_class, EaselStage, stack);
+  gtk_widget_class_bind_template_child (widget_class, EaselStage, empty);
+  gtk_widget_class_bind_template_child (widget_class, EaselStage, picture);
+  gtk_widget_class_bind_template_child (widget_class, EaselStage, foot);
+  gtk_widget_class_bind_template_child (widget_class, EaselStage, phase);
+  gtk_widget_class_bind_template_child (widget_class, EaselStage, bar);
+  gtk_widget_class_bind_template_child (widget_class, EaselStage, stop);
+  gtk_widget_class_bind_template_child (widget_class, EaselStage, show);
+  gtk_widget_class_bind_template_child (widget_class, EaselStage, copy);
+  gtk_widget_class_bind_template_callback (widget_class, show_clicked_cb);
+  gtk_widget_class_bind_template_callback (widget_class, copy_clicked_cb);
+}
+
+static void
+easel_stage_init (EaselStage *self)
+{
+  gtk_widget_init_template (GTK_WIDGET (self));
+  self->job_signals = g_signal_group_new (EASEL_TYPE_JOB);
+  g_signal_group_connect_object (self->job_signals, "notify::progress", G_CALLBACK (job_changed_cb), self, 0);
+  g_signal_group_connect_object (self->job_signals, "notify::phase", G_CALLBACK (job_changed_cb), self, 0);
+  g_signal_group_connect_object (self->job_signals, "notify::preview", G_CALLBACK (preview_cb), self, 0);
+}
