@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sheets of samples and obedience in percent, through diffusers' own pipelines.
+
+python3 evaluate.py image FOLDER OUT [--parts sheet,sizes,single,position,pairs] [--limit N]
+python3 evaluate.py video FOLDER OUT [--parts sheet]
+"""
+
+import argparse
+import json
+import os
+import random
+
+import measure
+import numpy as np
+import prompts as P
+import torch
+from PIL import Image, ImageDraw
+
+dev = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def sheet(images, captions, path, columns=6, cell=200, wrap=34):
+    rows = (len(images) + columns - 1) // columns
+    page = Image.new("RGB", (columns * (cell + 6), rows * (cell + 36)), "white")
+    d = ImageDraw.Draw(page)
+    for i, im in enumerate(images):
+        x, y = i % columns * (cell + 6), i // columns * (cell + 36)
+        im = im.copy()
+        im.thumbnail((cell, cell), Image.LANCZOS)
+        page.paste(im, (x, y))
+        for k in range(3):
+            d.text((x + 1, y + cell + 1 + 11 * k), captions[i][k * wrap : (k + 1) * wrap], fill="black")
+    page.save(path)
+
+
+def image(a):
+    from diffusers import SanaPipeline
+
+    pipe = SanaPipeline.from_pretrained(a.folder, torch_dtype=torch.float32).to(dev)
+    pipe.set_progress_bar_config(disable=True)
+
+    def run(ps, h=512, w=512, seed=0):
+        out = []
+        for i in range(0, len(ps), a.batch):
+            b = ps[i : i + a.batch]
+            g = [torch.Generator("cpu").manual_seed(seed + i + k) for k in range(len(b))]
+            out += pipe(b, num_inference_steps=a.steps, guidance_scale=a.cfg, height=h, width=w, generator=g,
+                        max_sequence_length=64, complex_human_instruction=None).images  # fmt: skip
+        return out
+
+    parts, res, wrong = a.parts.split(","), {}, []
+    if "sheet" in parts:
+        sheet(run(P.SHEET), P.SHEET, f"{a.out}/sheet.png")
+    if "sizes" in parts:
+        w = ["a red circle to the left of a blue square", "a house on a meadow with the sun in the sky"]
+        t = ["a yellow star above a purple triangle", "a red balloon in the sky"]
+        ims = run(w, 384, 640) + run(t, 640, 384) + run(["", ""], seed=7)
+        sheet(ims, w + t + ["(empty prompt)"] * 2, f"{a.out}/sizes.png")
+    for part in ("single", "position", "pairs"):
+        if part not in parts:
+            continue
+        rows = getattr(P, part)()
+        if a.limit:
+            rows = random.Random(1).sample(rows, min(a.limit, len(rows)))
+        ims, n = run([r[0] for r in rows], seed=1000), {}
+        for im, r in zip(ims, rows):
+            v = np.asarray(im, np.float32) / 255
+            if part == "single":
+                s, c = measure.ok_single(v, *r[1:])
+                got = dict(shape=s, colour=c, both=s and c)
+            elif part == "position":
+                s, c, q = measure.ok_place(v, *r[1:])
+                got = dict(place=q, all=s and c and q)
+            else:
+                b, q = measure.ok_pair(v, *r[1:])
+                got = dict(both=b, all=b and q)
+            for k, x in got.items():
+                n[k] = n.get(k, 0) + bool(x)
+            if not all(got.values()):
+                wrong.append((im, r[0]))
+        res[part] = dict(prompts=len(rows), **{k: round(100 * x / len(rows), 1) for k, x in n.items()})
+        print(part, res[part], flush=True)
+    if wrong:
+        sheet([w[0] for w in wrong[:60]], [w[1] for w in wrong[:60]], f"{a.out}/wrong.png")
+    if res:
+        json.dump(res, open(f"{a.out}/obedience.json", "w"), indent=1)
+
+
+def video(a):
+    from diffusers import CogVideoXPipeline
+
+    pipe = CogVideoXPipeline.from_pretrained(a.folder, torch_dtype=torch.float32).to(dev)
+    pipe.set_progress_bar_config(disable=True)
+    pick, cell = (0, 3, 6, 10, 13, 16), 128
+    page = Image.new("RGB", (len(pick) * (cell + 4), len(P.VSHEET) * (cell + 16)), "white")
+    d = ImageDraw.Draw(page)
+    for i, p in enumerate(P.VSHEET):
+        clip = pipe(p, num_inference_steps=a.steps, guidance_scale=6.0, max_sequence_length=32,
+                    generator=torch.Generator("cpu").manual_seed(i)).frames[0]  # fmt: skip
+        for k, t in enumerate(pick):
+            page.paste(clip[t].resize((cell, cell)), (k * (cell + 4), i * (cell + 16)))
+        d.text((2, i * (cell + 16) + cell + 2), p, fill="black")
+    page.save(f"{a.out}/clips.png")
+
+
+if __name__ == "__main__":
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("kind", choices=["image", "video"])
+    ap.add_argument("folder"), ap.add_argument("out")
+    ap.add_argument("--parts", default="sheet,sizes,single,position,pairs")
+    ap.add_argument("--batch", type=int, default=48 if dev == "cuda" else 8)
+    ap.add_argument("--steps", type=int, default=20)
+    ap.add_argument("--cfg", type=float, default=4.5)
+    ap.add_argument("--limit", type=int, default=0)
+    a = ap.parse_args()
+    os.makedirs(a.out, exist_ok=True)
+    globals()[a.kind](a)

@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The image model, stage by stage; every stage reads what it needs from the output folder and writes its part there.
+
+  dcae         AutoencoderDC on renders, from nothing            -> dcae.safetensors
+  text         Gemma 2 learns to read captions                   -> text.safetensors
+  take         copies both from a finished folder instead        (--model ../starter-sana)
+  pool         scenes -> latents, checked                        -> pool/*.npz
+  transformer  flow matching on the pool, text encoder with it   -> image.safetensors, state.pt (to go on after a stop)
+
+  python3 train_image.py STAGE --out DIR --minutes N
+Figures go to DIR/figures.json. Then: python3 assemble.py image DIR FOLDER
+"""
+
+import argparse
+import glob
+import os
+import random
+import time
+
+import captions
+import kernel
+import models
+import numpy as np
+import sana_fast
+import scenes
+import torch
+import torch.nn.functional as F
+from common import (HERE, Clock, Every, Mean, Muon, adam, cast, channels_last, compiled, cuda, dev, finite, half, load,
+                    log, note, psnr, rate, rec_loss, save, set_rate)  # fmt: skip
+from torch import nn
+
+CANVAS = {"square": (1.0, 1.0, 512, 512), "wide": (5 / 3, 1.0, 384, 640), "tall": (1.0, 5 / 3, 640, 384)}
+
+
+def tokenizer():
+    import sentencepiece
+
+    return sentencepiece.SentencePieceProcessor(model_file=f"{HERE}/../starter-sana/tokenizer/tokenizer.model")
+
+
+def some_scenes(r, n, kind="square", paraphrases=8, sp=None):
+    """-> entries, backgrounds, attributes, token ids"""
+    W, H = CANVAS[kind][:2]
+    E, B, A, I = [], [], [], np.zeros((n, paraphrases, models.IMAGE_TOKENS), np.uint16)
+    for i in range(n):
+        e, b, a, sc = scenes.image_scene(r, W, H)
+        E.append(e), B.append(b), A.append(a)
+        for k in range(paraphrases if sp else 0):
+            ids = ([2] + sp.encode(captions.caption(r, sc)))[: models.IMAGE_TOKENS]
+            I[i, k, : len(ids)] = ids
+    return np.stack(E), np.stack(B), np.stack(A), I
+
+
+def draw(e, b, h, w, **k):
+    e, b = (torch.as_tensor(v).to(dev) for v in (e, b))
+    return kernel.render(e, b, h, w, **k) * 2 - 1
+
+
+def dcae(a):
+    E, B = (torch.from_numpy(v).to(dev) for v in some_scenes(random.Random(a.seed), a.scenes)[:2])
+    torch.manual_seed(a.seed)
+    vae = channels_last(models.make_dcae().to(dev))
+    enc, dec = compiled(vae.encoder), compiled(vae.decoder)
+    bs = a.batch or (64 if cuda else 8)
+    opt, mean, clock, tell, n = (
+        adam([(vae.parameters(), 1.2e-3)], 0.0),
+        Mean(vae.parameters()),
+        Clock(a.minutes),
+        Every(15),
+        0,
+    )
+    while clock.progress() < 1:
+        set_rate(opt, rate(clock.progress(), n, 150, 0.35))
+        i = torch.randint(len(E), (bs,), device=dev)
+        u = torch.rand(bs, device=dev)  # windows of 256 pixels at the scale of use, and others for other sizes
+        S = torch.where(u < 0.62, 512.0, torch.where(u < 0.8, 256.0, 300 + 380 * torch.rand(bs, device=dev)))
+        room = (1 - 256 / S).clamp(min=0)
+        ox, oy = room * torch.rand(bs, device=dev), room * torch.rand(bs, device=dev)
+        x = draw(E[i], B[i], 256, 256, S=S, ox=ox, oy=oy, W=1.0, H=1.0)
+        with cast():
+            z = enc(x).float()
+            y = dec((z + 0.10 * torch.randn_like(z)).contiguous(memory_format=torch.channels_last))
+        c = z.transpose(0, 1).flatten(1)
+        reg = (c.mean(1).square() + (c.std(1) - 1).square()).mean()
+        loss = rec_loss(y, x) + 0.03 * reg
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        opt.step()
+        opt.zero_grad(set_to_none=True)
+        mean.update()
+        n += 1
+        if tell.due():
+            finite(loss.item(), "dcae")
+            log(f"dcae {n} loss {loss.item():.4f} psnr {psnr(y, x).mean().item():.2f} {clock.progress():.2f}")
+    mean.swap()
+    save(half(vae, "vae."), f"{a.out}/dcae.safetensors")
+    measure_dcae(a, steps=n)
+
+
+def the_dcae(a):
+    vae = models.make_dcae().to(dev)
+    vae.load_state_dict(load(f"{a.out}/dcae.safetensors", "vae."))
+    return vae.eval()
+
+
+@torch.no_grad()
+def measure_dcae(a, **kw):
+    """on scenes never trained on; the scaling factor is one over the spread of the latents"""
+    vae, ps, zs = the_dcae(a), [], []
+    E, B = some_scenes(random.Random(987654), 128 if cuda else 24)[:2]
+    for i in range(0, len(E), 8):
+        x = draw(E[i : i + 8], B[i : i + 8], 512, 512)
+        z = vae.encoder(x)
+        ps.append(psnr(vae.decoder(z), x)), zs.append(z)
+    ps, z = torch.cat(ps), torch.cat(zs)
+    d = dict(psnr=ps.mean().item(), psnr_p10=ps.quantile(0.1).item(), scaling_factor=1 / z.std().item(), **kw)
+    note(f"{a.out}/figures.json", dcae=d)
+    log("dcae", d)
+
+
+def text(a):
+    _, _, A, I = some_scenes(random.Random(a.seed + 1), a.scenes, sp=tokenizer())
+    te = models.make_gemma().to(dev)
+    ids, attr = torch.from_numpy(I.astype(np.int32)).to(dev), torch.from_numpy(A.astype(np.int32)).to(dev)
+    st = models.warm_text(te, models.encode_gemma, ids, attr, a.minutes)
+    save(half(te, "text_encoder."), f"{a.out}/text.safetensors")
+    note(f"{a.out}/figures.json", text=st)
+
+
+def take(a):
+    from safetensors.torch import load_file
+
+    import json
+
+    d = {"vae." + k: v for k, v in load_file(f"{a.model}/vae/diffusion_pytorch_model.safetensors").items()}
+    save(d, f"{a.out}/dcae.safetensors")
+    d = {"text_encoder." + k: v for k, v in load_file(f"{a.model}/text_encoder/model.safetensors").items()}
+    save(d, f"{a.out}/text.safetensors")
+    note(
+        f"{a.out}/figures.json",
+        dcae=dict(scaling_factor=json.load(open(f"{a.model}/vae/config.json"))["scaling_factor"]),
+    )
+
+
+def pool(a):
+    """shards of 512 until the time is up: nine in ten square, the rest wide and tall"""
+    from multiprocessing import Pool as Workers
+
+    vae, sp = the_dcae(a), tokenizer()
+    enc = compiled(channels_last(vae.encoder.to(torch.bfloat16)))
+    os.makedirs(f"{a.out}/pool", exist_ok=True)
+    clock, n, bs = Clock(a.minutes), 0, 64 if cuda else 4
+    jobs = (
+        (a.seed * 100000 + k, ("wide" if k % 24 == 7 else "tall" if k % 24 == 15 else "square")) for k in range(10**6)
+    )
+    with Workers(a.workers, initializer=_worker) as w:
+        for kind, seed, (E, B, A, I) in w.imap(_shard, jobs) if a.workers > 1 else map(_shard_sp(sp), jobs):
+            h, ww = CANVAS[kind][2:]
+            L = []
+            with torch.no_grad():
+                for i in range(0, len(E), bs):
+                    x = draw(E[i : i + bs], B[i : i + bs], h, ww).bfloat16()
+                    L.append(enc(x.contiguous(memory_format=torch.channels_last)).half().cpu())
+            f = f"{a.out}/pool/{kind}_{seed:08d}.npz"
+            np.savez(f + ".tmp.npz", lat=torch.cat(L).numpy(), ids=I, attr=A, ent=E, bg=B)
+            os.replace(f + ".tmp.npz", f)
+            n += len(E)
+            log(f"pool {n} pictures {clock.progress():.2f}")
+            if clock.progress() > 1 or n >= a.scenes:
+                w.terminate()
+                break
+    z = torch.from_numpy(np.load(sorted(glob.glob(f"{a.out}/pool/square_*.npz"))[0])["lat"]).float()
+    between, each = z.std(0).mean().item(), z.std((0, 2, 3))
+    log(f"between pictures {between:.3f}, channels {each.min():.3f} to {each.max():.3f}")
+    if between < 0.5 or each.min() < 0.5 or each.max() > 2:
+        raise SystemExit("pool: different pictures must give different latents, each channel near unit deviation")
+
+
+_sp = None
+
+
+def _worker():
+    global _sp
+    torch.set_num_threads(1)
+    _sp = tokenizer()
+
+
+def _shard(job):
+    return job[1], job[0], some_scenes(random.Random(job[0]), 512, job[1], sp=_sp)
+
+
+def _shard_sp(sp):
+    global _sp
+    _sp = sp
+    return _shard
+
+
+class Pool:
+    def __init__(self, folder, kind):
+        self.lat, self.ids, self.rgb, self.cls = [], [], [], []
+        for f in sorted(glob.glob(f"{folder}/{kind}_*.npz")):
+            if not f.endswith(".tmp.npz"):
+                self.add(np.load(f))
+        self.n = sum(map(len, self.lat))
+        for k in ("lat", "ids", "rgb", "cls"):
+            if self.n:
+                setattr(self, k, torch.cat(getattr(self, k)).to(dev))
+
+    def add(self, d):
+        lat = torch.from_numpy(d["lat"])
+        n, _, h, w = lat.shape
+        e, b = torch.from_numpy(d["ent"]), torch.from_numpy(d["bg"])
+        im = torch.cat(
+            [kernel.render(e[i : i + 64].to(dev), b[i : i + 64].to(dev), 4 * h, 4 * w).cpu() for i in range(0, n, 64)]
+        )
+        rgb = im.reshape(n, 3, h, 4, w, 4).permute(0, 2, 4, 1, 3, 5).reshape(n, h * w, 48)
+        cls, m = torch.full((n, h, w), 22), min(h, w)
+        px, py = ((torch.arange(w) + 0.5) / m).view(1, 1, w), ((torch.arange(h) + 0.5) / m).view(1, h, 1)
+        for k in range(e.shape[1]):
+            q = e[:, k, :, None, None]
+            near = (px - q[:, 1]).square() + (py - q[:, 2]).square() < (q[:, 3] * 0.9).clamp(min=0.04).square()
+            cls = torch.where(near & (q[:, 0] >= 0) & (q[:, 9] == 0), q[:, 0].long(), cls)
+        self.lat.append(lat), self.ids.append(torch.from_numpy(d["ids"].astype(np.int16)))
+        self.rgb.append((rgb * 255).round().byte()), self.cls.append(cls.flatten(1).byte())
+
+    def batch(self, n, scale):
+        i = torch.randint(self.n, (n,), device=dev)
+        ids = self.ids[i].long()
+        ids = ids[torch.arange(n, device=dev), torch.randint(ids.shape[1], (n,), device=dev)]
+        return self.lat[i].float() * scale, ids, self.rgb[i].float() / 127.5 - 1, self.cls[i].long()
+
+
+def transformer(a):
+    """Two things make it learn in minutes: Muon for the matrices, and a throw-away head that tells from the state after
+    the third block what every token will show (16 pixels and the shape it belongs to), which fades out."""
+    import json
+
+    torch.manual_seed(a.seed)
+    scale = json.load(open(f"{a.out}/figures.json"))["dcae"]["scaling_factor"]
+    m, te = models.make_sana().to(dev), models.make_gemma().to(dev)
+    te.load_state_dict(load(f"{a.out}/text.safetensors", "text_encoder."))
+    head, tap = nn.Linear(m.inner, 48 + 23).to(dev), 2
+    flat = (".attn", "conv_inverted", "conv_point", "caption_projection")
+    wide = [p for k, p in m.named_parameters() if p.ndim in (2, 4) and any(f in k for f in flat)]
+    rest = [p for p in m.parameters() if all(p is not q for q in wide)]
+    bs, lr = a.batch or (128 if cuda else 32), a.rate
+    muon = Muon(wide, lr)
+    opt = adam([(rest, lr / 2), (list(te.parameters()), 2e-4), (list(head.parameters()), lr / 2)])
+    params = list(m.parameters()) + list(te.parameters())
+    mean, n, spent = Mean(params), 0, 0.0
+    state = f"{a.out}/state.pt"
+    if os.path.exists(state):
+        s = torch.load(state, weights_only=False, map_location=dev)
+        (
+            m.load_state_dict(s["m"]),
+            te.load_state_dict(s["te"]),
+            head.load_state_dict(s["head"]),
+            opt.load_state_dict(s["opt"]),
+        )
+        muon.m, mean.e, mean.n, n, spent = s["muon"], s["mean"], s["n"], s["n"], s["spent"]
+        log("going on at step", n)
+    pools = {k: Pool(f"{a.out}/pool", k) for k in CANVAS}
+    log("pool", {k: p.n for k, p in pools.items()})
+    f = compiled(sana_fast.forward)
+    empty = torch.zeros(models.IMAGE_TOKENS, dtype=torch.long, device=dev)
+    empty[0] = 2
+    begin, hist, total = time.time() - spent, [], torch.zeros((), device=dev)
+    tell, keep = Every(20), Every(120)
+
+    def write():
+        mean.swap()
+        save(half(m, "transformer.") | half(te, "text_encoder."), f"{a.out}/image.safetensors")
+        mean.swap()
+        s = dict(m=m.state_dict(), te=te.state_dict(), head=head.state_dict(), opt=opt.state_dict(), muon=muon.m,
+                 mean=mean.e, n=n, spent=time.time() - begin)  # fmt: skip
+        torch.save(s, state + ".tmp")
+        os.replace(state + ".tmp", state)
+        note(f"{a.out}/figures.json", transformer=dict(steps=n, batch=bs, seconds=time.time() - begin, loss=hist))
+
+    k0 = 0
+    while (p := (time.time() - begin) / (a.minutes * 60)) < 1:
+        factor = rate(p, n)
+        kind = "square" if random.random() < 0.95 or not pools["wide"].n else random.choice(["wide", "tall"])
+        x0, ids, rgb, cls = pools[kind].batch(bs, scale)
+        ids = torch.where(torch.rand(bs, 1, device=dev) < 0.1, empty, ids)[:, :32]
+        u = torch.sigmoid(torch.randn(bs, device=dev))
+        u = torch.where(torch.rand(bs, device=dev) < 0.15, torch.rand(bs, device=dev), u)
+        t = 3 * u / (1 + 2 * u)
+        noise, tt = torch.randn_like(x0), t.view(-1, 1, 1, 1)
+        with cast():
+            h, mask = models.encode_gemma(te, ids)
+        bias = (1 - mask.float())[:, None, None] * -10000.0
+        pe = sana_fast.positions(m.inner, *x0.shape[2:], 16, dev)
+        o, mid = f(
+            m, pe, (1 - tt) * x0 + tt * noise, h.float(), bias, sana_fast.timesteps(t * 1000), torch.bfloat16, tap
+        )
+        loss = (o - (noise - x0).flatten(2).transpose(1, 2)).square().mean()
+        aux, fade = loss * 0, max(0.0, 1 - p / 0.75)
+        if fade > 0:
+            y = head(sana_fast.norm(mid))
+            aux = 0.25 * (y[..., :48] - rgb).square().mean() + 0.1 * F.cross_entropy(
+                y[..., 48:].flatten(0, 1), cls.flatten()
+            )
+        (loss + fade * aux).backward()
+        torch.nn.utils.clip_grad_norm_(rest + list(te.parameters()), 1.0)
+        muon.step(factor)
+        set_rate(opt, factor)
+        opt.step()
+        opt.zero_grad(set_to_none=True)
+        muon.zero_grad()
+        mean.update()
+        total += loss.detach()
+        n += 1
+        if tell.due():
+            v = total.item() / max(1, n - k0)
+            finite(v, "transformer")
+            hist.append((n, round(v, 4)))
+            log(f"transformer {n} loss {v:.4f} {(n - k0) * bs / 20:.0f} pictures/s {p:.2f}")
+            total.zero_()
+            k0 = n
+        if keep.due():
+            write()
+    write()
+
+
+if __name__ == "__main__":
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("stage", choices=["dcae", "text", "take", "pool", "transformer"])
+    ap.add_argument("--out", required=True)
+    ap.add_argument("--minutes", type=float, default=5)
+    ap.add_argument("--model", default=f"{HERE}/../starter-sana")
+    ap.add_argument("--scenes", type=int, default=100000)
+    ap.add_argument("--batch", type=int, default=0)
+    ap.add_argument("--rate", type=float, default=2.5e-3)
+    ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2) if cuda else 1)
+    a = ap.parse_args()
+    os.makedirs(a.out, exist_ok=True)
+    captions.WORDS = open(f"{HERE}/words.txt").read().split()
+    globals()[a.stage](a)
