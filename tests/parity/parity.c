@@ -226,7 +226,7 @@ parity_model_dir (ParityCase *c, const char *member, GError **error)
 static const ParityFamily *
 family_of (const char *name)
 {
-  const ParityFamily *tables[] = { parity_core, parity_text, parity_samplers, parity_sana };
+  const ParityFamily *tables[] = { parity_core, parity_text, parity_samplers, parity_sana, parity_cogvideox };
 
   for (gsize t = 0; t < G_N_ELEMENTS (tables); t++)
     for (const ParityFamily *f = tables[t]; f->pattern; f++)

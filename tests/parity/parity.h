@@ -29,7 +29,7 @@ typedef struct
 } ParityFamily;
 
 /* Tables, one a room, each ended by { NULL }. */
-extern const ParityFamily parity_core[], parity_text[], parity_samplers[], parity_sana[];
+extern const ParityFamily parity_core[], parity_text[], parity_samplers[], parity_sana[], parity_cogvideox[];
 
 /* ||got - want|| / ||want|| against `bound` (relative); NaN or Inf fails. `want`: the case's tensor of that name (any
  * float dtype, count n). Prints a row. */

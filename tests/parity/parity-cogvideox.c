@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Parity of the cogvideox room: the transformers, the autoencoder, and whole runs. Clips of the cases are
+ * [B, F, C, H, W] (latents) or [B, C, F, H, W] (videos), ours are [B, F, H, W, C].
+ */
+#include "engine/cogvideox/transformer.h"
+#include "tests/parity/parity.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ARENA_BYTES ((gsize) 192 << 20)
+
+static void
+close_stream (EaselStream *s)
+{
+  easel_stream_close (&s);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselStream, close_stream)
+
+static EaselStream *
+open_stream (ParityCase *c, GError **error)
+{
+  EaselStream *s = NULL;
+
+  if (easel_stream_open (c->device, ARENA_BYTES, &s) != EASEL_STATUS_OK)
+    g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "no memory for the arena");
+  return s;
+}
+
+typedef enum
+{
+  FRAMES_FIRST,   /* [B, F, C, H, W] */
+  CHANNELS_FIRST, /* [B, C, F, H, W] */
+} Order;
+
+/* A clip of the case [B, F, H, W, C]; in: from the case's order to ours, else back. The caller frees. */
+static float *
+permute (const float *in, const gint64 *d, Order order, gboolean to_ours)
+{
+  const gint64 B = d[0], F = d[1], P = d[2] * d[3], C = d[4];
+  float *out = g_new (float, B *F *P *C);
+
+  for (gint64 b = 0; b < B; b++)
+    for (gint64 f = 0; f < F; f++)
+      for (gint64 p = 0; p < P; p++)
+        for (gint64 c = 0; c < C; c++)
+          {
+            const gint64 ours = ((b * F + f) * P + p) * C + c;
+            const gint64 theirs = (order == FRAMES_FIRST ? (b * F + f) * C + c : (b * C + c) * F + f) * P + p;
+
+            out[to_ours ? ours : theirs] = in[to_ours ? theirs : ours];
+          }
+  return out;
+}
+
+/* A clip of the case on the device, [B, F, H, W, C] f32. */
+static gboolean
+load_clip (ParityCase *c, EaselStream *s, const char *name, Order order, EaselTensor *out, GError **error)
+{
+  g_autofree float *host = parity_floats (c, name, NULL, error), *ours = NULL;
+  gint64 d[5];
+  EaselTensor t;
+
+  if (!host || !easel_safetensors_find (c->tensors, name, &t) || t.n_dims != 5)
+    return FALSE;
+  d[0] = t.shape[0];
+  d[1] = order == FRAMES_FIRST ? t.shape[1] : t.shape[2];
+  d[2] = t.shape[3];
+  d[3] = t.shape[4];
+  d[4] = order == FRAMES_FIRST ? t.shape[2] : t.shape[1];
+  ours = permute (host, d, order, TRUE);
+  *out = easel_new (s, EASEL_DTYPE_F32, d[0], d[1], d[2], d[3], d[4]);
+  easel_upload (s, *out, ours);
+  return easel_stream_check (s, "Loading", error);
+}
+
+static gboolean
+check_clip (ParityCase *c, EaselStream *s, const char *name, EaselTensor got, Order order, double bound, GError **error)
+{
+  const gint64 n = easel_tensor_count (&got);
+  g_autofree float *host = g_new (float, n), *theirs = NULL;
+
+  easel_download (s, host, got);
+  if (!easel_stream_check (s, name, error))
+    return FALSE;
+  theirs = permute (host, got.shape, order, FALSE);
+  parity_check (c, name, theirs, n, bound);
+  return TRUE;
+}
+
+/* A tensor of the case on the device as f32, in its own shape. */
+static gboolean
+load (ParityCase *c, EaselStream *s, const char *name, EaselTensor *out, GError **error)
+{
+  g_autofree float *host = parity_floats (c, name, NULL, error);
+  EaselTensor t;
+
+  if (!host || !easel_safetensors_find (c->tensors, name, &t))
+    return FALSE;
+  *out = easel_stream_alloc (s, EASEL_DTYPE_F32, t.n_dims, t.shape);
+  easel_upload (s, *out, host);
+  return easel_stream_check (s, "Loading", error);
+}
+
+static EaselWeights *
+open_model (ParityCase *c, const char *member, JsonObject **config, GError **error)
+{
+  g_autofree char *dir = parity_model_dir (c, member, error);
+  g_autofree char *path = dir ? g_build_filename (dir, "config.json", NULL) : NULL;
+
+  if (!dir || !(*config = easel_json_load (path, error)))
+    return NULL;
+  return easel_weights_open (dir, NULL, error);
+}
+
+static EaselCogTransformer *
+open_transformer (ParityCase *c, const char *member, GError **error)
+{
+  g_autoptr (JsonObject) config = NULL;
+  EaselWeights *weights = open_model (c, member, &config, error);
+
+  return weights ? easel_cog_transformer_new (config, weights, c->device, error) : NULL;
+}
+
+/* ---------------------------------------------------------------------------------------------------- transformer */
+
+static gboolean
+forward (ParityCase *c, EaselStream *s, EaselCogTransformer *t, const char *x, const char *want, GError **error)
+{
+  const size_t mark = easel_stream_mark (s);
+  g_autoptr (EaselCogContext) context = NULL;
+  EaselCogStep step = { .ofs = 2 };
+  EaselTensor text, out;
+  gint64 batch;
+
+  if (!load_clip (c, s, x, FRAMES_FIRST, &step.x, error) || !load (c, s, "text", &text, error)
+      || !load (c, s, "timestep", &step.timestep, error))
+    return FALSE;
+  batch = step.x.shape[0];
+  text = easel_tensor_rows (text, 0, batch);
+  step.timestep = easel_tensor_rows (step.timestep, 0, batch);
+  out = easel_new (s, EASEL_DTYPE_F32, batch, step.x.shape[1], step.x.shape[2], step.x.shape[3],
+                   easel_cog_transformer_config (t)->out_channels);
+  context = easel_cog_context_new (t, s, text, (int) step.x.shape[1], (int) step.x.shape[2], (int) step.x.shape[3],
+                                   error);
+  if (!context || !easel_cog_transformer_forward (t, s, context, &step, out, NULL, error)
+      || !check_clip (c, s, want, out, FRAMES_FIRST, 2e-5, error))
+    return FALSE;
+  if (!strcmp (x, "x") && parity_has (c, "rope_cos"))
+    {
+      EaselTensor table[2] = { easel_cog_context_cos (context), easel_cog_context_sin (context) };
+      const gint64 n = easel_tensor_count (&table[0]);
+      g_autofree float *host = g_new0 (float, n);
+
+      for (int i = 0; i < 2; i++)
+        {
+          easel_download (s, host, table[i]);
+          parity_check (c, i == 0 ? "rope_cos" : "rope_sin", host, n, 2e-6);
+        }
+    }
+  easel_stream_release (s, mark);
+  return TRUE;
+}
+
+static gboolean
+run_transformer (ParityCase *c, GError **error)
+{
+  g_autoptr (EaselStream) s = open_stream (c, error);
+  g_autoptr (EaselCogTransformer) t = s ? open_transformer (c, "model", error) : NULL;
+
+  return t && forward (c, s, t, "x", "out", error)
+         && (!parity_has (c, "x_small") || forward (c, s, t, "x_small", "out_small", error));
+}
+
+const ParityFamily parity_cogvideox[] = {
+  { "cog-*", run_transformer },
+  { NULL },
+};
