@@ -89,6 +89,7 @@ sana_plan_make (SanaPipeline *self, SanaRecipe *r, int attempt, EaselPlan *plan,
       models = easel_sana_transformer_weights_bytes (self->dry.transformer) + easel_dcae_weights_bytes (self->dry.vae);
       *keep_encoder = self->device->maps_weights || encoder + models + plan->activations_bytes <= limit;
       plan->weights_bytes = *keep_encoder && !self->device->maps_weights ? encoder + models : MAX (encoder, models);
+      plan->weights_bytes += easel_sana_prompt_bytes (self->dry.encoder, r->prompt, self->device->act_dtype);
       plan->peak_bytes = plan->weights_bytes + plan->activations_bytes;
       fits = plan->peak_bytes <= limit;
       if (fits && attempt-- == 0)

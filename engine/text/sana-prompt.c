@@ -194,6 +194,23 @@ easel_sana_token_meter (EaselTokenizer *tokenizer, const char *text, const char 
 #define MIN_PREFIX 32
 #define MAX_AFTER_PREFIX 512
 
+/* How many tokens of the instruction are remembered; 0: none. Between the first token and the others that are kept lies
+ * the instruction, the same for every prompt. On a card a pass over it takes no longer than bringing back what is
+ * remembered. */
+static int
+remembered (const EaselSanaTokens *tokens, EaselDtype act)
+{
+  int from = tokens->select[1], after = tokens->n_real - from;
+
+  return from >= MIN_PREFIX && after > 0 && after <= MAX_AFTER_PREFIX && act == EASEL_DTYPE_F32 ? from : 0;
+}
+
+gsize
+easel_sana_prompt_bytes (EaselGemma2 *encoder, const EaselSanaTokens *tokens, EaselDtype act)
+{
+  return easel_gemma2_prefix_bytes (encoder, remembered (tokens, act), act);
+}
+
 /* The states that are kept, up to the first that is not real: *states [n, hidden]. */
 static gboolean
 encode_kept (EaselGemma2 *encoder, EaselStream *s, const EaselSanaTokens *tokens, EaselTensor *states, EaselJob *job,
@@ -202,9 +219,7 @@ encode_kept (EaselGemma2 *encoder, EaselStream *s, const EaselSanaTokens *tokens
   int from = tokens->select[1], after = tokens->n_real - from;
   EaselTensor all;
 
-  /* Between the first token and the others that are kept lies the instruction, the same for every prompt. On a card a
-   * pass over it takes no longer than bringing back what is remembered. */
-  if (from >= MIN_PREFIX && after > 0 && after <= MAX_AFTER_PREFIX && s->device->act_dtype == EASEL_DTYPE_F32)
+  if (remembered (tokens, s->device->act_dtype) > 0)
     return easel_gemma2_encode_after (encoder, s, from, after, tokens->ids, states, job, error);
   if (!easel_gemma2_encode (encoder, s, 1, tokens->n_real, tokens->ids, NULL, &all, NULL, job, error))
     return FALSE;

@@ -46,4 +46,7 @@ gboolean easel_sana_token_meter (EaselTokenizer *tokenizer, const char *text, co
 gboolean easel_sana_encode_prompt (EaselGemma2 *encoder, EaselStream *stream, const EaselSanaTokens *tokens,
                                    EaselTensor *embeds, guint8 *mask, EaselJob *job, GError **error);
 
+/* Host bytes that stay with the encoder after such a prompt, for plans: what it remembers of the instruction. */
+gsize easel_sana_prompt_bytes (EaselGemma2 *encoder, const EaselSanaTokens *tokens, EaselDtype act);
+
 G_END_DECLS
