@@ -156,7 +156,8 @@ test_shapes (void)
 {
   /* Out of order in the header, a scalar, an empty tensor, trailing blanks; the second is at an odd address. */
   Blob b = blob ("{\"c\":" T ("U8", "[3]", "[0,3]") ",\"b\":" T ("F32", "[]", "[3,7]") ",\"a\":" T (
-                     "BOOL", "[1,1,1,1,1]", "[7,8]") ",\"z\":" T ("I64", "[0,7]", "[8,8]") ",\"__metadata__\":{\"k\":\"v\"}}  ",
+                     "BOOL", "[1,1,1,1,1]", "[7,8]") ",\"z\":" T ("I64", "[0,7]", "[8,8]") ",\"__metadata__\":"
+                 "{\"k\":\"v\"}}  ",
                  -1, 8);
   g_autoptr (GError) error = NULL;
   g_autoptr (EaselSafetensors) file = open_blob (&b, &error);
