@@ -3,6 +3,7 @@
  * Tensors, devices, streams: accounting, failures, the dry run, and arguments that must be refused.
  */
 #include "harness.h"
+#include "kernels/cpu/cpu.h"
 
 #include <string.h>
 
@@ -235,6 +236,35 @@ test_refusals (void)
   easel_device_close (&device);
 }
 
+/* Many short jobs: each unit exactly once, none after the call has returned. */
+static void
+count_unit (const void *data, int64_t unit, int worker)
+{
+  int *counts = *(int *const *) data;
+
+  (void) worker;
+  __atomic_add_fetch (&counts[unit], 1, __ATOMIC_RELAXED);
+}
+
+static void
+test_pool (void)
+{
+  for (int threads = 1; threads <= 5; threads++)
+    {
+      EaselPool *pool = easel_pool_new (threads);
+
+      for (int job = 0; job < 3000; job++)
+        {
+          int counts[16] = { 0 }, *data = counts, n = job % 17;
+
+          easel_pool_run (pool, n, count_unit, &data);
+          for (int i = 0; i < 16; i++)
+            CHECK (counts[i] == (i < n));
+        }
+      easel_pool_free (pool);
+    }
+}
+
 int
 main (void)
 {
@@ -243,5 +273,6 @@ main (void)
   test_arena ();
   test_dry ();
   test_refusals ();
+  test_pool ();
   return harness_finish ();
 }
