@@ -78,7 +78,7 @@ sana_trunk_shift_table (EaselStream *s, EaselTensor table, EaselTensor embedded,
                  .y = easel_tensor_rows (out, i * g + j, 1));
 }
 
-/* Every sample at its own time: rows of [layers, 6] one by one. The pipelines never need it, the reference allows it. */
+/* Every sample at its own time: rows of [layers, 6] one by one. Pipelines never need it, the reference allows it. */
 static void
 modulate_apart (EaselStream *s, const EaselSanaContext *context, EaselTensor six, EaselTensor all)
 {

@@ -306,8 +306,8 @@ sana_trunk_check_input (const SanaTrunk *self, const EaselSanaContext *context, 
   const EaselSanaConfig *c = &self->config;
   char got[80];
 
-  if (x.n_dims != 4 || (x.shape[0] != context->batch && x.shape[0] != 1) || x.shape[1] != context->h || x.shape[2] != context->w
-      || x.shape[3] != c->in_channels)
+  if (x.n_dims != 4 || (x.shape[0] != context->batch && x.shape[0] != 1) || x.shape[1] != context->h
+      || x.shape[2] != context->w || x.shape[3] != c->in_channels)
     g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
                  "The latents are %s, the transformer takes [%d, %d, %d, %d]",
                  easel_tensor_describe (&x, got, sizeof got), context->batch, context->h, context->w, c->in_channels);

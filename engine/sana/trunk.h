@@ -72,8 +72,8 @@ gboolean sana_trunk_check_input (const SanaTrunk *self, const EaselSanaContext *
 void sana_trunk_embed_patches (const SanaTrunk *self, EaselStream *s, const EaselSanaContext *context, EaselTensor x,
                                EaselTensor tokens);
 
-/* timestep, guidance [g], g = B or 1 (every sample at the same time: less work) -> modulation [layers, 6, g, C] f32 from
- * the arena and *embedded [g, C] f32 (may be NULL). */
+/* timestep, guidance [g], g = B or 1 (every sample at the same time: less work) -> modulation [layers, 6, g, C] f32
+ * from the arena and *embedded [g, C] f32 (may be NULL). */
 EaselTensor sana_trunk_modulate (const SanaTrunk *self, EaselStream *s, const EaselSanaContext *context,
                                  EaselTensor timestep, EaselTensor guidance, EaselTensor *embedded);
 
