@@ -105,9 +105,42 @@ glu_block (EaselStream *s, const DcaeBlock *b, EaselTensor x)
   add_norm (s, &b->glu_norm, y, x, EASEL_NO_TENSOR);
 }
 
+/* Multiplications a pixel of a stage's block, roughly: what progress is measured in. */
+static double
+block_work (const DcaeBlock *b, gint64 channels)
+{
+  return (b->kind == DCAE_RES_BLOCK ? 18.0 : 16.0 + 2.0 * b->n_scales) * channels * channels;
+}
+
+/* Of all blocks of a side, on a picture whose first stage has `pixels`. */
+static double
+side_work (const DcaeSide *side, int n_stages, double pixels)
+{
+  double work = 0;
+
+  for (int i = 0; i < n_stages; i++)
+    for (int j = 0; j < side->stages[i].n_blocks; j++)
+      work += block_work (&side->stages[i].blocks[j], side->stages[i].channels) * pixels / (1 << (2 * i));
+  return work;
+}
+
+typedef struct
+{
+  DcaeProgress to;
+  double done, total;
+} Work;
+
+static gboolean
+report (const Work *work, GError **error)
+{
+  const int step = (int) (DCAE_STEPS * MIN (work->done / MAX (work->total, 1), 1.0));
+
+  return easel_job_step (work->to.job, work->to.piece * DCAE_STEPS + step, work->to.n_pieces * DCAE_STEPS, error);
+}
+
 /* All blocks of a stage in place on x. */
 static gboolean
-run_stage (EaselStream *s, const DcaeStage *stage, EaselTensor x, const char *what, EaselJob *job, GError **error)
+run_stage (EaselStream *s, const DcaeStage *stage, EaselTensor x, const char *what, Work *work, GError **error)
 {
   const size_t mark = easel_stream_mark (s);
 
@@ -122,7 +155,8 @@ run_stage (EaselStream *s, const DcaeStage *stage, EaselTensor x, const char *wh
           glu_block (s, &stage->blocks[i], x);
         }
       easel_stream_release (s, mark);
-      if (!easel_stream_check (s, what, error) || !easel_job_check (job, error))
+      work->done += block_work (&stage->blocks[i], stage->channels) * x.shape[1] * x.shape[2];
+      if (!easel_stream_check (s, what, error) || !report (work, error))
         return FALSE;
     }
   return TRUE;
@@ -189,7 +223,8 @@ act_for (EaselStream *s, EaselTensor out)
 }
 
 gboolean
-dcae_decode_piece (EaselDcae *self, EaselStream *s, EaselTensor z, EaselTensor out, EaselJob *job, GError **error)
+dcae_decode_piece (EaselDcae *self, EaselStream *s, EaselTensor z, EaselTensor out, DcaeProgress progress,
+                   GError **error)
 {
   const DcaeConfig *c = &self->config;
   const DcaeSide *side = &self->decoder;
@@ -198,7 +233,8 @@ dcae_decode_piece (EaselDcae *self, EaselStream *s, EaselTensor z, EaselTensor o
   const gint64 B = z.shape[0], h = z.shape[1], w = z.shape[2];
   EaselTensor picture[DCAE_MAX_STAGES], y = act_for (s, out);
   size_t below[DCAE_MAX_STAGES];
-  gboolean ok;
+  Work work = { progress, 0, side_work (side, c->n_stages, (double) h * w * (1 << (2 * last))) };
+  gboolean ok = report (&work, error);
 
   for (int i = first; i <= last; i++)
     {
@@ -210,7 +246,7 @@ dcae_decode_piece (EaselDcae *self, EaselStream *s, EaselTensor z, EaselTensor o
   easel_conv2d (s, .x = as_act (s, z), .w = side->in.w, .bias = side->in.b, .y = picture[last], .pad = 1);
   if (c->in_shortcut)
     easel_pixel_shuffle (s, .x = as_act (s, z), .residual = picture[last], .y = picture[last], .factor = 1);
-  ok = easel_stream_check (s, "Decoding", error);
+  ok = ok && easel_stream_check (s, "Decoding", error);
 
   /* 2. Up, stage by stage. */
   for (int i = last; ok && i >= first; i--)
@@ -220,7 +256,7 @@ dcae_decode_piece (EaselDcae *self, EaselStream *s, EaselTensor z, EaselTensor o
           upsample (s, &side->stages[i].resample, c->up_interpolate, TRUE, picture[i + 1], picture[i]);
           easel_stream_release (s, below[i + 1]);
         }
-      ok = run_stage (s, &side->stages[i], picture[i], "Decoding", job, error);
+      ok = run_stage (s, &side->stages[i], picture[i], "Decoding", &work, error);
     }
 
   /* 3. Norm, activation, pixels. */
@@ -241,7 +277,8 @@ dcae_decode_piece (EaselDcae *self, EaselStream *s, EaselTensor z, EaselTensor o
 }
 
 gboolean
-dcae_encode_piece (EaselDcae *self, EaselStream *s, EaselTensor image, EaselTensor out, EaselJob *job, GError **error)
+dcae_encode_piece (EaselDcae *self, EaselStream *s, EaselTensor image, EaselTensor out, DcaeProgress progress,
+                   GError **error)
 {
   const DcaeConfig *c = &self->config;
   const DcaeSide *side = &self->encoder;
@@ -250,7 +287,8 @@ dcae_encode_piece (EaselDcae *self, EaselStream *s, EaselTensor image, EaselTens
   const gint64 B = image.shape[0], H = image.shape[1], W = image.shape[2];
   EaselTensor picture[DCAE_MAX_STAGES], y = act_for (s, out);
   size_t below[DCAE_MAX_STAGES];
-  gboolean ok = TRUE;
+  Work work = { progress, 0, side_work (side, c->n_stages, (double) H * W) };
+  gboolean ok = report (&work, error);
 
   for (int i = last; i >= first; i--)
     {
@@ -267,7 +305,7 @@ dcae_encode_piece (EaselDcae *self, EaselStream *s, EaselTensor image, EaselTens
   /* 2. Down, stage by stage. */
   for (int i = first; ok && i <= last; i++)
     {
-      ok = run_stage (s, &side->stages[i], picture[i], "Encoding", job, error);
+      ok = run_stage (s, &side->stages[i], picture[i], "Encoding", &work, error);
       if (ok && i < last)
         {
           downsample (s, &side->stages[i].resample, c->down_unshuffle, TRUE, picture[i], picture[i + 1]);

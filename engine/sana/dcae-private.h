@@ -112,10 +112,18 @@ gboolean dcae_take_decoder (EaselDcae *self, GError **error);
 gboolean dcae_take_encoder (EaselDcae *self, GError **error);
 void dcae_side_clear (DcaeSide *self);
 
+/* Who is told how far a piece is, after every block and in proportion to its work. */
+#define DCAE_STEPS 100 /* a piece is reported as that many steps of its phase */
+typedef struct
+{
+  EaselJob *job; /* may be NULL */
+  int piece, n_pieces;
+} DcaeProgress;
+
 /* One piece, not tiled. z [B, h, w, latent], out [B, h f, w f, 3] f32. */
-gboolean dcae_decode_piece (EaselDcae *self, EaselStream *s, EaselTensor z, EaselTensor out, EaselJob *job,
+gboolean dcae_decode_piece (EaselDcae *self, EaselStream *s, EaselTensor z, EaselTensor out, DcaeProgress progress,
                             GError **error);
-gboolean dcae_encode_piece (EaselDcae *self, EaselStream *s, EaselTensor image, EaselTensor out, EaselJob *job,
+gboolean dcae_encode_piece (EaselDcae *self, EaselStream *s, EaselTensor image, EaselTensor out, DcaeProgress progress,
                             GError **error);
 
 /* In tiles with linear blending, through the host. x, y as above for either direction. */

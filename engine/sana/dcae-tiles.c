@@ -78,10 +78,11 @@ typedef struct
   float *source, *result; /* one sample on the host */
 } Run;
 
-/* One tile through the model: source[y.., x..] -> tile->data. */
+/* Tile `piece` of the sample through the model: source[y.., x..] -> tile->data. */
 static gboolean
-run_piece (Run *r, int y, int x, Tile *tile, GError **error)
+run_piece (Run *r, int piece, int y, int x, Tile *tile, GError **error)
 {
+  const DcaeProgress progress = { r->job, piece, r->n_rows * r->n_columns };
   EaselStream *s = r->s;
   const int h = MIN (r->in.tile_h, r->height - y), w = MIN (r->in.tile_w, r->width - x);
   const size_t mark = easel_stream_mark (s);
@@ -103,7 +104,7 @@ run_piece (Run *r, int y, int x, Tile *tile, GError **error)
                    (gsize) r->width * r->channels, h, (gsize) w * r->channels);
       easel_upload (s, in, cut);
     }
-  ok = (r->encode ? dcae_encode_piece : dcae_decode_piece) (r->self, s, in, out, r->job, error);
+  ok = (r->encode ? dcae_encode_piece : dcae_decode_piece) (r->self, s, in, out, progress, error);
   if (ok && !r->dry)
     {
       easel_download (s, tile->data, out);
@@ -133,7 +134,7 @@ run_tile (Run *r, int i, int j, const Tile *left, Tile *out, GError **error)
           return FALSE;
         }
     }
-  if (!run_piece (r, y, x, &tile, error))
+  if (!run_piece (r, i * r->n_columns + j, y, x, &tile, error))
     {
       g_free (tile.data);
       return FALSE;
@@ -165,8 +166,7 @@ run_sample (Run *r, GError **error)
         {
           Tile tile = { 0 };
 
-          ok = easel_job_step (r->job, i * r->n_columns + j, r->n_rows * r->n_columns, error)
-               && run_tile (r, i, j, j > 0 ? &left : NULL, &tile, error);
+          ok = run_tile (r, i, j, j > 0 ? &left : NULL, &tile, error);
           if (!ok)
             break;
           /* the row above keeps its tile j - 1 until tile j has been blended, then the left one takes its place */

@@ -344,7 +344,7 @@ easel_dcae_decode (EaselDcae *self, EaselStream *stream, EaselTensor z, const Ea
   if (!check_pair (self, out, z, error))
     return FALSE;
   if (!wants_tiles (out, tiling))
-    return dcae_decode_piece (self, stream, z, out, job, error);
+    return dcae_decode_piece (self, stream, z, out, (DcaeProgress){ job, 0, 1 }, error);
   return check_tiling (self, tiling, error) && dcae_run_tiled (self, stream, z, tiling, FALSE, out, job, error);
 }
 
@@ -355,6 +355,6 @@ easel_dcae_encode (EaselDcae *self, EaselStream *stream, EaselTensor image, cons
   if (!check_pair (self, image, out, error) || (!self->encoder.taken && !dcae_take_encoder (self, error)))
     return FALSE;
   if (!wants_tiles (image, tiling))
-    return dcae_encode_piece (self, stream, image, out, job, error);
+    return dcae_encode_piece (self, stream, image, out, (DcaeProgress){ job, 0, 1 }, error);
   return check_tiling (self, tiling, error) && dcae_run_tiled (self, stream, image, tiling, TRUE, out, job, error);
 }

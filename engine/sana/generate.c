@@ -231,5 +231,5 @@ sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaR
   result->decode_flops = s->flops - flops;
 
   /* 5. Pixels of the size that was asked for. */
-  return dry || finish_pixels (s, r, image, result->pixels, error);
+  return dry || (finish_pixels (s, r, image, result->pixels, error) && easel_job_check (job, error));
 }
