@@ -92,6 +92,7 @@ typedef struct
   char *path;      /* in the repository, checked: relative, no "..", no control characters */
   gint64 size;     /* bytes */
   char *etag;      /* sha256 (64 hex digits) of an LFS file, git blob id (40) of a small one: the name of its blob */
+  char *git_id;    /* git blob id: the etag, or of an LFS file its pointer's; NULL when the Hub did not say */
   gboolean lfs;
   char *xet;       /* Xet hash or NULL; fetched through the plain bridge all the same */
   gboolean wanted; /* needed by the pipeline at the chosen precision */
@@ -231,7 +232,7 @@ typedef struct
   char *pipeline_class; /* from model_index.json, or NULL */
   gint64 bytes;         /* of the files it links to */
   gint64 bytes_alone;   /* what removing it would free: not shared with other snapshots or repositories */
-  guint files;
+  guint files;          /* names, not contents */
   gboolean unfinished;  /* a download of it is on disk, not complete */
 } EaselHubSnapshot;
 void easel_hub_snapshot_free (EaselHubSnapshot *snapshot);

@@ -84,6 +84,12 @@ collect_cb (const char *path, const struct stat *st, gpointer data)
     g_hash_table_add (data, content);
 }
 
+static void
+count_cb (const char *path G_GNUC_UNUSED, const struct stat *st G_GNUC_UNUSED, gpointer data)
+{
+  ++*(guint *) data;
+}
+
 /* The set of files that a snapshot consists of. */
 static GHashTable *
 contents_of_snapshot (const char *snapshot)
@@ -200,15 +206,13 @@ look_at_snapshot (const char *repo, const char *repo_dir, const char *commit)
   snapshot->refs = refs_of (repo_dir, commit);
   snapshot->pipeline_class = class_of_folder (snapshot->path);
   snapshot->unfinished = g_file_test (want, G_FILE_TEST_EXISTS);
+  walk (snapshot->path, 32, count_cb, &snapshot->files);
   mine = contents_of_snapshot (snapshot->path);
   g_hash_table_iter_init (&iter, mine);
   while (g_hash_table_iter_next (&iter, &path, NULL))
     {
       if (stat (path, &st) == 0)
-        {
-          snapshot->bytes += st.st_size;
-          snapshot->files++;
-        }
+        snapshot->bytes += st.st_size;
       if (g_hash_table_contains (others, path))
         g_hash_table_iter_remove (&iter);
     }

@@ -35,6 +35,7 @@ easel_hub_file_free (EaselHubFile *file)
     return;
   g_free (file->path);
   g_free (file->etag);
+  g_free (file->git_id);
   g_free (file->xet);
   g_free (file);
 }
@@ -147,7 +148,7 @@ static gboolean
 add_entry (EaselHubSession *session, JsonObject *entry, GPtrArray *files, GError **error)
 {
   const char *type = member_string (entry, "type"), *path = member_string (entry, "path"), *why = NULL;
-  const char *oid = member_string (entry, "oid"), *xet = member_string (entry, "xetHash");
+  const char *oid = member_string (entry, "oid"), *git_id = oid, *xet = member_string (entry, "xetHash");
   gint64 size = member_int (entry, "size");
   JsonObject *lfs = member_object (entry, "lfs");
   g_autofree char *shown = easel_hub_printable (path);
@@ -181,6 +182,7 @@ add_entry (EaselHubSession *session, JsonObject *entry, GPtrArray *files, GError
     return easel_hub_fail (session, EASEL_HUB_REASON_HOSTILE, error,
                            "The repository was refused: it has more than %u files.", session->settings->max_files);
   file = easel_hub_file_new (path, size, oid, lfs != NULL);
+  file->git_id = easel_hub_is_hex (git_id, 40) ? g_strdup (git_id) : NULL;
   file->xet = easel_hub_is_hex (xet, 64) ? g_strdup (xet) : NULL;
   g_ptr_array_add (files, file);
   return TRUE;
@@ -369,7 +371,7 @@ easel_listing_save (EaselHubSession *session, const char *repo, const char *comm
 
       json_builder_begin_object (json_builder_set_member_name (b, file->path));
       json_builder_add_int_value (json_builder_set_member_name (b, "size"), file->size);
-      json_builder_add_string_value (json_builder_set_member_name (b, "blob_id"), file->lfs ? "" : file->etag);
+      json_builder_add_string_value (json_builder_set_member_name (b, "blob_id"), file->git_id ? file->git_id : file->lfs ? "" : file->etag);
       if (file->lfs)
         {
           json_builder_add_string_value (json_builder_set_member_name (b, "lfs_sha256"), file->etag);
@@ -403,7 +405,8 @@ load_from (const char *path)
   for (GList *l = names; l && fine; l = l->next)
     {
       JsonObject *entry = member_object (listed, l->data);
-      const char *sha = member_string (entry, "lfs_sha256"), *oid = sha ? sha : member_string (entry, "blob_id");
+      const char *git_id = member_string (entry, "blob_id");
+      const char *sha = member_string (entry, "lfs_sha256"), *oid = sha ? sha : git_id;
       gint64 size = member_int (entry, sha ? "lfs_size" : "size");
       const char *xet = member_string (entry, "xet_hash");
 
@@ -412,6 +415,7 @@ load_from (const char *path)
       if (fine)
         {
           EaselHubFile *file = easel_hub_file_new (l->data, size, oid, sha != NULL);
+          file->git_id = easel_hub_is_hex (git_id, 40) ? g_strdup (git_id) : NULL;
           file->xet = easel_hub_is_hex (xet, 64) ? g_strdup (xet) : NULL;
           g_ptr_array_add (files, file);
         }

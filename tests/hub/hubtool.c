@@ -10,7 +10,6 @@
 #include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "engine/hub/hub.h"
 
@@ -99,6 +98,18 @@ plan (const char *repo, const char *revision, const char *precision)
   return 0;
 }
 
+/* The most memory this program had, from the kernel. Not getrusage: that counts its parent's before the exec. */
+static gint64
+peak_kib (void)
+{
+  g_autofree char *text = NULL;
+  const char *line;
+
+  if (!g_file_get_contents ("/proc/self/status", &text, NULL, NULL) || !(line = strstr (text, "VmHWM:")))
+    return -1;
+  return g_ascii_strtoll (line + strlen ("VmHWM:"), NULL, 10);
+}
+
 static int
 pull (const char *repo, const char *revision, const char *precision)
 {
@@ -107,7 +118,6 @@ pull (const char *repo, const char *revision, const char *precision)
   g_autoptr (GError) error = NULL;
   g_autofree char *snapshot = NULL;
   EaselDownloadProgress p;
-  struct rusage usage;
   JsonBuilder *b = begin ();
 
   if (pause_ms > 0)
@@ -121,7 +131,6 @@ pull (const char *repo, const char *revision, const char *precision)
   p = easel_download_get_progress (download);
   error = easel_download_dup_error (download);
   snapshot = easel_download_dup_snapshot (download);
-  getrusage (RUSAGE_SELF, &usage);
   put_text (b, "state", easel_download_state_name (p.state));
   put_text (b, "reason", easel_hub_reason_name (p.reason));
   put_text (b, "message", error ? error->message : NULL);
@@ -129,7 +138,7 @@ pull (const char *repo, const char *revision, const char *precision)
   put_int (b, "fetched", p.fetched);
   put_int (b, "bytes_done", p.bytes_done);
   put_int (b, "bytes_total", p.bytes_total);
-  put_int (b, "max_rss_kib", usage.ru_maxrss);
+  put_int (b, "peak_kib", peak_kib ());
   say (b);
   return p.state == EASEL_DOWNLOAD_DONE ? 0 : 1;
 }
