@@ -59,7 +59,27 @@ const CliOption cli_options[] = {
   { "models", 0, CLI_TYPE_STRINGS, AT (models), ALL, 0, 0, "DIR",
     "look for models in this folder too, before all others; may be\nrepeated" },
   { "json", 0, CLI_TYPE_FLAG, AT (json), ALL, 0, 0, NULL, "for programs: JSON on standard output" },
-  { "quiet", 'q', CLI_TYPE_FLAG, AT (quiet), CLI_GENERATE | CLI_REPRODUCE, 0, 0, NULL,
+  { "revision", 0, CLI_TYPE_STRING, AT (revision), CLI_MODELS, 0, 0, "NAME",
+    "branch, tag or commit of the repository (default: main)" },
+  { "precision", 0, CLI_TYPE_STRING, AT (precision), CLI_MODELS, 0, 0, "WORD",
+    "which weights to fetch: auto, bf16, fp16, fp32, a variant's name,\n"
+    "or 'all' for the whole repository (default: auto)" },
+  { "cache", 0, CLI_TYPE_STRING, AT (cache), CLI_MODELS, 0, 0, "DIR",
+    "where models are kept (default: HF_HUB_CACHE, the cache that\nhuggingface_hub uses too)" },
+  { "import", 0, CLI_TYPE_STRINGS, AT (imports), CLI_MODELS, 0, 0, "DIR",
+    "take files from this folder when their hash is right, instead of\nfetching them; may be repeated" },
+  { "connections", 0, CLI_TYPE_INT, AT (connections), CLI_MODELS, 1, 16, "N", "connections at once (default: 4)" },
+  { "limit", 0, CLI_TYPE_STRING, AT (limit), CLI_MODELS, 0, 0, "RATE", "bytes a second at most, such as 500K or 5M" },
+  { "endpoint", 0, CLI_TYPE_STRING, AT (endpoint), CLI_MODELS, 0, 0, "URL",
+    "the Hub or a mirror of it (default: HF_ENDPOINT, huggingface.co)" },
+  { "use-login", 0, CLI_TYPE_FLAG, AT (login), CLI_MODELS, 0, 0, NULL,
+    "use the token of an existing 'hf auth login'" },
+  { "offline", 0, CLI_TYPE_FLAG, AT (offline), CLI_MODELS, 0, 0, NULL, "no connection: what is here is all there is" },
+  { "deep", 0, CLI_TYPE_FLAG, AT (deep), CLI_MODELS, 0, 0, NULL, "verify: read every byte and compare its hash" },
+  { "dry-run", 0, CLI_TYPE_FLAG, AT (dry_run), CLI_MODELS, 0, 0, NULL, "remove: only say how much it would free" },
+  { "orphans", 0, CLI_TYPE_FLAG, AT (orphans), CLI_MODELS, 0, 0, NULL,
+    "remove: unfinished parts and files that no model uses" },
+  { "quiet", 'q', CLI_TYPE_FLAG, AT (quiet), CLI_GENERATE | CLI_REPRODUCE | CLI_MODELS, 0, 0, NULL,
     "no progress, only results and errors" },
   { "help", 'h', CLI_TYPE_FLAG, AT (help), ALL, 0, 0, NULL, "this text" },
   { "version", 'V', CLI_TYPE_FLAG, AT (version), ALL, 0, 0, NULL, "the program's version" },
@@ -69,7 +89,8 @@ const CliOption cli_options[] = {
 void
 cli_args_init (CliArgs *args)
 {
-  *args = (CliArgs){ .guidance = -1, .seed = -1, .positional = g_ptr_array_new (), .models = g_ptr_array_new () };
+  *args = (CliArgs){ .guidance = -1, .seed = -1, .positional = g_ptr_array_new (), .models = g_ptr_array_new (),
+                     .imports = g_ptr_array_new () };
 }
 
 void
@@ -77,6 +98,7 @@ cli_args_clear (CliArgs *args)
 {
   g_ptr_array_unref (args->positional);
   g_ptr_array_unref (args->models);
+  g_ptr_array_unref (args->imports);
 }
 
 gboolean

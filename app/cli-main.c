@@ -19,13 +19,29 @@ const CliCommand cli_commands[] = {
     "  easel-cli generate -p \"three foxes\" --count 4 --output fox-{seed}.webp\n"
     "  easel-cli generate --prompts prompts.txt --output pictures/\n"
     "  easel-cli generate --model ~/models/Sana_600M_512px -p \"a koi pond\" --size 512x512" },
-  { "models", CLI_MODELS, "list the models that are installed", NULL, 0, 0, cli_models,
+  { "models", CLI_MODELS, "list, find, fetch, check and remove models", "[WORD [NAME]]", 0, G_MAXINT, cli_models,
     "Lists the models found in --models, in the folders of the environment variable\n"
     "EASEL_MODELS (separated by ':'), in the person's data folder\n"
     "(~/.local/share/easel/models) and among the starter models. A model is a folder\n"
-    "in the layout of the Hugging Face Hub, with a model_index.json.",
+    "in the layout of the Hugging Face Hub, with a model_index.json.\n"
+    "\n"
+    "  models search [WORDS]  the catalogue, or what the Hub has under these words\n"
+    "  models plan NAME       which files and bytes would be fetched\n"
+    "  models pull NAME       fetch them; the same command goes on after a break\n"
+    "  models verify [NAME]   look for missing and damaged files\n"
+    "  models repair NAME     fetch again exactly what is wrong\n"
+    "  models remove NAME     free its space\n"
+    "\n"
+    "NAME is one of the catalogue or OWNER/NAME. Fetched models go into the cache that\n"
+    "huggingface_hub uses; both programs can use it at once. A token for gated models\n"
+    "comes from HF_TOKEN or the keyring.",
     "  easel-cli models\n"
-    "  easel-cli models --models ~/models --json" },
+    "  easel-cli models --models ~/models --json\n"
+    "  easel-cli models search\n"
+    "  easel-cli models search sana 4k\n"
+    "  easel-cli models plan sana-1.6b\n"
+    "  easel-cli models pull sana-1.6b --limit 5M\n"
+    "  easel-cli models verify --deep" },
   { "plan", CLI_PLAN, "say what a picture would need, without making it", "[PROMPT]", 0, 1, cli_plan,
     "Says how much memory a picture would take and how many steps and operations,\n"
     "with the options of 'generate', without making it.",

@@ -2,7 +2,7 @@
  *
  * models: what is installed. samplers: what there is, and what fits a model. Neither loads a model.
  */
-#include "app/cli.h"
+#include "app/cli-hub.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,9 +63,13 @@ print_models_table (const GPtrArray *models)
 CliStatus
 cli_models (const CliArgs *args)
 {
-  g_auto (GStrv) roots = cli_model_roots (args);
-  g_autoptr (GPtrArray) models = easel_model_folder_list ((const char *const *) roots);
+  g_auto (GStrv) roots = NULL;
+  g_autoptr (GPtrArray) models = NULL;
 
+  if (args->positional->len > 0)
+    return cli_hub (args);
+  roots = cli_model_roots (args);
+  models = easel_model_folder_list ((const char *const *) roots);
   if (args->json)
     print_models_json (models);
   else if (models->len > 0)

@@ -40,6 +40,10 @@ typedef struct
   int steps, count, quality, max_tokens, threads; /* 0: not said */
   double guidance; /* < 0: not said */
   gint64 seed;     /* < 0: not said */
+  GPtrArray *imports; /* --import DIR, each */
+  const char *revision, *precision, *cache, *endpoint, *limit; /* of `models pull` and its like */
+  int connections;
+  gboolean deep, dry_run, offline, login, orphans;
   gboolean no_metadata, no_instruction, no_binning, force, json, quiet, help, version;
 } CliArgs;
 

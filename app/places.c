@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/places.h"
 
+#include "app/hub-environment.h"
+
 static void
 add_folder (GPtrArray *roots, char *path)
 {
@@ -49,6 +51,7 @@ easel_places_model_roots (const char *const *first)
           add_folder (roots, g_strdup (folders[i]));
     }
   add_folder (roots, g_build_filename (g_get_user_data_dir (), "easel", "models", NULL));
+  add_folder (roots, hub_environment_cache_dir ());
   add_beside_program (roots);
   add_folder (roots, g_build_filename (EASEL_DATADIR, "easel", "starter", NULL));
   g_ptr_array_add (roots, NULL);

@@ -105,7 +105,7 @@ def one_run(tool, seed, table, verbose):
                     files[name] = b"{}" if name.endswith("json") else files[name].data[:-4] + rng.randbytes(4)
                     old = repo.main
                     repo.set(files)
-                    if rng.random() < 0.5:
+                    if repo.main != old and rng.random() < 0.5:
                         repo.gone.add(old)
                     table["server: new commit"] += 1
                 if last or hub.rng.random() >= rate:
