@@ -14,6 +14,25 @@
 #include "engine/hub/hub.h"
 #include "engine/hub/secret.h"
 
+/* A handler and not a blocked signal: OpenBLAS has threads before main, which would not have it blocked. */
+static volatile sig_atomic_t interrupted;
+
+static void
+interrupt_cb (int number G_GNUC_UNUSED)
+{
+  interrupted = 1;
+}
+
+/* From here on Ctrl+C is noticed, not died of. */
+static void
+watch_signals (void)
+{
+  struct sigaction action = { .sa_handler = interrupt_cb, .sa_flags = SA_RESTART };
+
+  sigaction (SIGINT, &action, NULL);
+  sigaction (SIGTERM, &action, NULL);
+}
+
 /* ---- what the command line and the environment say --------------------------------------------------------------- */
 
 /* "5M" bytes a second; 0 when it is no number. */
@@ -404,33 +423,6 @@ say_progress (const CliArgs *args, EaselDownload *download)
              left, detail ? "  " : "", detail ? detail : "");
 }
 
-static sigset_t
-stop_signals (void)
-{
-  sigset_t signals;
-
-  sigemptyset (&signals);
-  sigaddset (&signals, SIGINT);
-  sigaddset (&signals, SIGTERM);
-  return signals;
-}
-
-/* From here on Ctrl+C is asked for, not acted upon. Before any thread, which inherits it. */
-static void
-block_signals (void)
-{
-  sigset_t signals = stop_signals ();
-  pthread_sigmask (SIG_BLOCK, &signals, NULL);
-}
-
-/* TRUE when Ctrl+C was pressed; the signals are blocked. */
-static gboolean
-was_interrupted (const sigset_t *signals)
-{
-  const struct timespec now = { 0, 0 };
-  return sigtimedwait (signals, NULL, &now) > 0;
-}
-
 static CliStatus
 end_pull (const CliArgs *args, EaselDownload *download)
 {
@@ -469,14 +461,13 @@ pull_with (const CliArgs *args, const EaselHubSettings *settings, const Wanted *
 {
   g_autoptr (EaselHub) hub = NULL;
   g_autoptr (EaselDownload) download = NULL;
-  sigset_t signals = stop_signals ();
 
   hub = easel_hub_new (settings);
   download = easel_hub_pull (hub, w->repo, w->revision, w->precision);
   while (!easel_download_wait (download, 250))
     {
       say_progress (args, download);
-      if (was_interrupted (&signals))
+      if (interrupted)
         easel_download_cancel (download, TRUE);
     }
   return end_pull (args, download);
@@ -490,7 +481,6 @@ run_pull (const CliArgs *args, const char *name)
   Wanted w = find_wanted (args, name);
   CliStatus status;
 
-  block_signals ();
   if (!settings)
     status = cli_failed (error);
   else
@@ -505,11 +495,20 @@ run_pull (const CliArgs *args, const char *name)
 
 /* ---- verify, repair, remove -------------------------------------------------------------------------------------- */
 
+typedef struct
+{
+  const CliArgs *args;
+  GCancellable *cancellable;
+} Checking;
+
 static void
 say_checked (gint64 done, gint64 total, const char *path, gpointer data)
 {
-  const CliArgs *args = data;
+  const Checking *checking = data;
+  const CliArgs *args = checking->args;
 
+  if (interrupted)
+    g_cancellable_cancel (checking->cancellable);
   if (!args->quiet && !args->json && isatty (STDERR_FILENO) && total > 0)
     fprintf (stderr, "\r\033[K%3d %%  %s", (int) (100 * done / total), path);
 }
@@ -539,8 +538,10 @@ static GPtrArray *
 check_one (const CliArgs *args, const EaselHubSettings *settings, const char *repo, const char *revision, gboolean deep,
            GError **error)
 {
-  GPtrArray *findings = easel_hub_verify (settings->cache_dir, repo, revision, deep, say_checked, (gpointer) args, NULL,
-                                          error);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  Checking checking = { args, cancellable };
+  GPtrArray *findings =
+    easel_hub_verify (settings->cache_dir, repo, revision, deep, say_checked, &checking, cancellable, error);
 
   if (!args->quiet && !args->json && isatty (STDERR_FILENO))
     fputs ("\r\033[K", stderr);
@@ -596,7 +597,6 @@ run_repair (const CliArgs *args, const char *name)
   Wanted w = find_wanted (args, name);
   CliStatus status = CLI_FAILED;
 
-  block_signals ();
   if (settings)
     findings = check_one (args, settings, w.repo, w.revision, TRUE, &error);
   if (findings && findings->len == 0)
@@ -694,9 +694,15 @@ cli_hub (const CliArgs *args)
   if (strcmp (word, "plan") == 0)
     return run_plan (args, name);
   if (strcmp (word, "pull") == 0)
-    return run_pull (args, name);
+    {
+      watch_signals ();
+      return run_pull (args, name);
+    }
   if (strcmp (word, "repair") == 0)
-    return run_repair (args, name);
+    {
+      watch_signals ();
+      return run_repair (args, name);
+    }
   if (strcmp (word, "remove") == 0)
     return run_remove (args, name);
   nearest = cli_nearest (word, words, G_N_ELEMENTS (words));

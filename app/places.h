@@ -8,8 +8,8 @@
 
 /* Folders that hold model folders, first wins, NULL-terminated; free with g_strfreev. `first` (may be NULL): those the
  * person names, kept even when they are not there, so that the error says so. Then EASEL_MODELS (with colons), the
- * person's data folder, the cache of the Hub, and what came with this program: beside it wherever its prefix was moved to, or data/starter of
- * the source tree it was built in. */
+ * person's data folder, the cache of the Hub, and what came with this program: beside it wherever its prefix was moved
+ * to, or data/starter of the source tree it was built in. */
 char **easel_places_model_roots (const char *const *first);
 
 /* For the desktop program, before anything of GTK: lets it run from its build folder, where the settings' schema is

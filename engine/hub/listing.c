@@ -371,7 +371,8 @@ easel_listing_save (EaselHubSession *session, const char *repo, const char *comm
 
       json_builder_begin_object (json_builder_set_member_name (b, file->path));
       json_builder_add_int_value (json_builder_set_member_name (b, "size"), file->size);
-      json_builder_add_string_value (json_builder_set_member_name (b, "blob_id"), file->git_id ? file->git_id : file->lfs ? "" : file->etag);
+      json_builder_add_string_value (json_builder_set_member_name (b, "blob_id"),
+                                     file->git_id ? file->git_id : file->lfs ? "" : file->etag);
       if (file->lfs)
         {
           json_builder_add_string_value (json_builder_set_member_name (b, "lfs_sha256"), file->etag);
