@@ -4,6 +4,7 @@
  * [B, F, C, H, W] (latents) or [B, C, F, H, W] (videos), ours are [B, F, H, W, C].
  */
 #include "engine/cogvideox/transformer.h"
+#include "engine/cogvideox/vae.h"
 #include "tests/parity/parity.h"
 
 #include <stdio.h>
@@ -173,7 +174,99 @@ run_transformer (ParityCase *c, GError **error)
          && (!parity_has (c, "x_small") || forward (c, s, t, "x_small", "out_small", error));
 }
 
+/* ---------------------------------------------------------------------------------------------------- autoencoder */
+
+static EaselCogVae *
+open_vae (ParityCase *c, const char *member, GError **error)
+{
+  g_autoptr (JsonObject) config = NULL;
+  EaselWeights *weights = open_model (c, member, &config, error);
+
+  return weights ? easel_cog_vae_new (config, weights, c->device, error) : NULL;
+}
+
+/* A clip of the case on the host, [F, H, W, C]; d: [1, F, H, W, C]. */
+static float *
+host_clip (ParityCase *c, const char *name, gint64 *d, GError **error)
+{
+  g_autofree float *host = parity_floats (c, name, NULL, error);
+  EaselTensor t;
+
+  if (!host || !easel_safetensors_find (c->tensors, name, &t) || t.n_dims != 5)
+    return NULL;
+  d[0] = 1, d[1] = t.shape[2], d[2] = t.shape[3], d[3] = t.shape[4], d[4] = t.shape[1];
+  return permute (host, d, CHANNELS_FIRST, TRUE);
+}
+
+static gboolean
+decode (ParityCase *c, EaselStream *s, EaselCogVae *vae, const char *z_name, const char *want, gboolean tiled,
+        GError **error)
+{
+  EaselCogTiling tiling = { 0 };
+  gint64 d[5], out_d[5] = { 1 };
+  g_autofree float *z = host_clip (c, z_name, d, error), *out = NULL, *theirs = NULL;
+  int h, w;
+
+  if (!z)
+    return FALSE;
+  if (tiled)
+    easel_cog_vae_default_tiling (vae, &tiling);
+  easel_cog_vae_size (vae, &tiling, (int) d[2], (int) d[3], &h, &w);
+  out_d[1] = easel_cog_vae_frames (vae, (int) d[1]), out_d[2] = h, out_d[3] = w, out_d[4] = 3;
+  out = g_new0 (float, out_d[1] * h * w * 3);
+  if (!easel_cog_vae_decode (vae, s, z, (int) d[1], (int) d[2], (int) d[3], &tiling, out, NULL, error))
+    return FALSE;
+  theirs = permute (out, out_d, CHANNELS_FIRST, FALSE);
+  parity_check (c, want, theirs, out_d[1] * h * w * 3, 2e-5);
+  return TRUE;
+}
+
+/* Means, and logarithms of variances, of the first `frames` of the case's video. */
+static gboolean
+encode (ParityCase *c, EaselStream *s, EaselCogVae *vae, int frames, const char *mean, const char *logvar,
+        GError **error)
+{
+  const int f = easel_cog_vae_factor (vae), Z = easel_cog_vae_config (vae)->latent_channels;
+  const char *wanted[2] = { mean, logvar };
+  gint64 d[5];
+  g_autofree float *clip = host_clip (c, "video", d, error), *moments = NULL;
+  gsize pixels;
+
+  if (!clip)
+    return FALSE;
+  frames = frames ? frames : (int) d[1];
+  gint64 z_d[5] = { 1, easel_cog_vae_latent_frames (vae, frames), d[2] / f, d[3] / f, Z };
+  pixels = z_d[1] * z_d[2] * z_d[3];
+  moments = g_new0 (float, pixels * 2 * Z);
+  if (!easel_cog_vae_encode (vae, s, clip, frames, (int) d[2], (int) d[3], NULL, moments, NULL, error))
+    return FALSE;
+  for (int i = 0; i < 2 && wanted[i]; i++)
+    {
+      g_autofree float *half = g_new (float, pixels * Z), *theirs = NULL;
+
+      for (gsize p = 0; p < pixels; p++)
+        memcpy (half + p * Z, moments + (2 * p + i) * Z, Z * sizeof (float));
+      theirs = permute (half, z_d, CHANNELS_FIRST, FALSE);
+      parity_check (c, wanted[i], theirs, pixels * Z, 2e-5);
+    }
+  return TRUE;
+}
+
+static gboolean
+run_vae (ParityCase *c, GError **error)
+{
+  g_autoptr (EaselStream) s = open_stream (c, error);
+  g_autoptr (EaselCogVae) vae = s ? open_vae (c, "model", error) : NULL;
+
+  return vae && decode (c, s, vae, "z.1", "decoded.1", FALSE, error)
+         && decode (c, s, vae, "z.3", "decoded.3", FALSE, error) && decode (c, s, vae, "z.5", "decoded.5", FALSE, error)
+         && encode (c, s, vae, 0, "encoded.mean", "encoded.logvar", error)
+         && encode (c, s, vae, 1, "image.mean", NULL, error)
+         && (!parity_has (c, "tiled.z") || decode (c, s, vae, "tiled.z", "tiled.decoded", TRUE, error));
+}
+
 const ParityFamily parity_cogvideox[] = {
+  { "cogvae*", run_vae },
   { "cog-*", run_transformer },
   { NULL },
 };
