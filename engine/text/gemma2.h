@@ -27,9 +27,9 @@ gboolean easel_gemma2_encode (EaselGemma2 *self, EaselStream *stream, int batch,
                               const guint8 *mask, EaselTensor *out, float **hidden, EaselJob *job, GError **error);
 
 /* A text after an instruction that many texts share: ids [n_prefix + n], all real. What the n_prefix tokens leave in
- * each layer (keys and values, easel_gemma2_prefix_bytes() on the host) is remembered for the last n_prefix ids, so that
- * the next text costs its own tokens only. Both are always computed apart: the bytes are the same whether the prefix was
- * remembered or not; they differ from those of easel_gemma2_encode() over the whole by rounding.
+ * each layer (keys and values, easel_gemma2_prefix_bytes() on the host) is remembered for the last n_prefix ids, so
+ * that the next text costs its own tokens only. Both are always computed apart: the bytes are the same whether the
+ * prefix was remembered or not; they differ from those of easel_gemma2_encode() over the whole by rounding.
  * out: [1 + n, hidden] act, the state of the very first token and those of the last n; the caller's, as above. */
 gboolean easel_gemma2_encode_after (EaselGemma2 *self, EaselStream *stream, int n_prefix, int n, const gint32 *ids,
                                     EaselTensor *out, EaselJob *job, GError **error);
