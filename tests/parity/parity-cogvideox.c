@@ -3,8 +3,9 @@
  * Parity of the cogvideox room: the transformers, the autoencoder, and whole runs. Clips of the cases are
  * [B, F, C, H, W] (latents) or [B, C, F, H, W] (videos), ours are [B, F, H, W, C].
  */
-#include "engine/cogvideox/transformer.h"
+#include "engine/cogvideox/denoise.h"
 #include "engine/cogvideox/vae.h"
+#include "engine/text/t5.h"
 #include "tests/parity/parity.h"
 
 #include <stdio.h>
@@ -265,7 +266,146 @@ run_vae (ParityCase *c, GError **error)
          && (!parity_has (c, "tiled.z") || decode (c, s, vae, "tiled.z", "tiled.decoded", TRUE, error));
 }
 
+/* ----------------------------------------------------------------------------------------------------- whole runs */
+
+/* The reference wrote the scheduler's fields without its class: the name of the case says which it was. */
+static EaselSampler *
+make_sampler (ParityCase *c, GError **error)
+{
+  JsonObject *config = json_object_get_object_member (c->meta, "scheduler");
+  const int steps = json_object_get_int_member (c->meta, "steps");
+
+  if (!json_object_has_member (config, "_class_name"))
+    json_object_set_string_member (config, "_class_name",
+                                   strstr (c->name, "dpm") ? "CogVideoXDPMScheduler" : "CogVideoXDDIMScheduler");
+  return easel_sampler_new (NULL, config, steps, error);
+}
+
+typedef struct
+{
+  ParityCase *c;
+  GError *error;
+} Steps;
+
+static EaselTensor
+as_batch (EaselTensor clip)
+{
+  return easel_tensor_as (clip, 1, clip.shape[0], clip.shape[1], clip.shape[2], clip.shape[3]);
+}
+
+static void
+step_cb (int evaluation, EaselStream *s, EaselTensor x, EaselTensor clean G_GNUC_UNUSED, gpointer data)
+{
+  Steps *steps = data;
+  g_autofree char *name = g_strdup_printf ("latents.%d", evaluation + 1);
+
+  if (!steps->error)
+    check_clip (steps->c, s, name, as_batch (x), FRAMES_FIRST, 1e-4, &steps->error);
+}
+
+static gboolean
+encode_ids (ParityCase *c, EaselStream *s, EaselT5 *encoder, const char *ids_name, const char *embeds_name,
+            EaselTensor row, GError **error)
+{
+  gint64 n = 0, count = easel_tensor_count (&row);
+  g_autofree gint64 *ids = parity_ints (c, ids_name, &n, error);
+  g_autofree gint32 *ids32 = g_new (gint32, n + 1);
+  g_autofree float *host = g_new (float, count);
+  const size_t mark = easel_stream_mark (s);
+  EaselTensor embeds;
+
+  for (gint64 i = 0; ids && i < n; i++)
+    ids32[i] = (gint32) ids[i];
+  if (!ids || !easel_t5_encode (encoder, s, 1, (int) n, ids32, &embeds, NULL, error))
+    return FALSE;
+  easel_download (s, host, embeds);
+  easel_upload (s, row, host);
+  parity_check (c, embeds_name, host, count, 2e-5);
+  easel_stream_release (s, mark);
+  return easel_stream_check (s, "Reading the prompt", error);
+}
+
+static EaselT5 *
+open_encoder (ParityCase *c, GError **error)
+{
+  g_autoptr (JsonObject) config = NULL;
+  EaselWeights *weights = open_model (c, "text_encoder", &config, error);
+
+  return weights ? easel_t5_new (config, weights, c->device, error) : NULL;
+}
+
+static gboolean
+decode_run (ParityCase *c, EaselStream *s, EaselTensor latents, GError **error)
+{
+  g_autoptr (EaselCogVae) vae = open_vae (c, "vae", error);
+  const gint64 n = easel_tensor_count (&latents);
+  g_autofree float *z = g_new (float, n), *out = NULL, *theirs = NULL;
+  gint64 d[5] = { 1 };
+
+  if (!vae)
+    return FALSE;
+  easel_lincomb (s, .n_terms = 1, .x = { latents },
+                 .c = { (float) (1 / easel_cog_vae_config (vae)->scaling_factor) }, .y = latents);
+  easel_download (s, z, latents);
+  d[1] = easel_cog_vae_frames (vae, (int) latents.shape[0]);
+  d[2] = latents.shape[1] * easel_cog_vae_factor (vae);
+  d[3] = latents.shape[2] * easel_cog_vae_factor (vae);
+  d[4] = 3;
+  out = g_new (float, d[1] * d[2] * d[3] * 3);
+  if (!easel_cog_vae_decode (vae, s, z, (int) latents.shape[0], (int) latents.shape[1], (int) latents.shape[2], NULL,
+                             out, NULL, error))
+    return FALSE;
+  theirs = permute (out, d, CHANNELS_FIRST, FALSE);
+  parity_check (c, "video", theirs, d[1] * d[2] * d[3] * 3, 2e-4);
+  return TRUE;
+}
+
+static gboolean
+run_whole (ParityCase *c, GError **error)
+{
+  const int frames = (json_object_get_int_member (c->meta, "num_frames") - 1) / 4 + 1;
+  const int h = json_object_get_int_member (c->meta, "height") / 8, w = json_object_get_int_member (c->meta, "width") / 8;
+  g_autoptr (EaselCogTransformer) model = open_transformer (c, "transformer", error);
+  g_autoptr (EaselT5) encoder = model ? open_encoder (c, error) : NULL;
+  g_autoptr (EaselSampler) sampler = encoder ? make_sampler (c, error) : NULL;
+  g_autoptr (EaselStream) s = sampler ? open_stream (c, error) : NULL;
+  g_autoptr (EaselRng) rng = NULL, start = NULL;
+  g_autofree float *noise = NULL;
+  Steps steps = { c, NULL };
+  EaselTensor text, latents;
+  CogDenoise denoise;
+  gint64 n;
+
+  if (!s)
+    return FALSE;
+  text = easel_new (s, EASEL_DTYPE_F32, 2, easel_cog_transformer_config (model)->max_text, easel_t5_hidden_size (encoder));
+  latents = easel_new (s, EASEL_DTYPE_F32, frames, h, w, easel_cog_transformer_config (model)->out_channels);
+  if (!encode_ids (c, s, encoder, "neg_ids", "neg_embeds", easel_tensor_rows (text, 0, 1), error)
+      || !encode_ids (c, s, encoder, "ids", "prompt_embeds", easel_tensor_rows (text, 1, 1), error))
+    return FALSE;
+  n = easel_tensor_count (&latents);
+  noise = g_new (float, n);
+  start = easel_rng_new (EASEL_RNG_CPU, json_object_get_int_member (c->meta, "noise_seed"));
+  easel_rng_randn (start, noise, n, EASEL_DTYPE_F32);
+  parity_check_absolute (c, "latents0", noise, n, 1e-6);
+  rng = easel_rng_new (EASEL_RNG_CPU, json_object_get_int_member (c->meta, "sampler_noise_seed"));
+  denoise = (CogDenoise){ .transformer = model, .sampler = sampler, .text = text, .frames = frames, .h = h, .w = w,
+                          .guidance = json_object_get_double_member (c->meta, "guidance"),
+                          .dynamic = json_object_get_boolean_member (c->meta, "dynamic_cfg"), .rng = rng,
+                          .noise = noise, .step_cb = step_cb, .user_data = &steps };
+  if (!cog_denoise (&denoise, s, latents, NULL, error))
+    return FALSE;
+  if (steps.error)
+    {
+      g_propagate_error (error, steps.error);
+      return FALSE;
+    }
+  return check_clip (c, s, "latents_final", as_batch (latents), FRAMES_FIRST, 1e-4, error)
+         && decode_run (c, s, latents, error);
+}
+
 const ParityFamily parity_cogvideox[] = {
+  { "e2e-cog*", run_whole },
   { "cogvae*", run_vae },
   { "cog-*", run_transformer },
   { NULL },
