@@ -21,7 +21,10 @@ cli_usage (const char *format, ...)
 CliStatus
 cli_failed (const GError *error)
 {
-  fprintf (stderr, "easel-cli: %s\n", error->message);
+  gsize length = strlen (error->message);
+  gboolean ends = length > 0 && strchr (".?!", error->message[length - 1]);
+
+  fprintf (stderr, "easel-cli: %s%s\n", error->message, ends ? "" : ".");
   return g_error_matches (error, EASEL_ERROR, EASEL_ERROR_CANCELLED) ? CLI_CANCELLED : CLI_FAILED;
 }
 

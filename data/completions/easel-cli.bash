@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# bash completion for easel-cli
+
+_easel_cli ()
+{
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
+  local common="--models --json --help --version"
+  local run="--model --prompt --negative --size --steps --guidance --seed --sampler --count --no-instruction --no-binning
+    --max-tokens --noise --device --threads"
+  local write="--output --force --quality --no-metadata --quiet"
+  local options=""
+
+  if [ "$COMP_CWORD" = 1 ]; then
+    COMPREPLY=($(compgen -W "generate models plan inspect reproduce samplers help --help --version" -- "$word"))
+    return
+  fi
+  case $before in
+    --model | -m)
+      # Names first; a word with a slash is a folder.
+      COMPREPLY=($(compgen -W "$(easel-cli models 2>/dev/null | sed 1d | cut -d' ' -f1)" -- "$word"))
+      [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -d -- "$word"))
+      return ;;
+    --sampler)
+      COMPREPLY=($(compgen -W "$(easel-cli samplers 2>/dev/null | cut -d' ' -f1)" -- "$word"))
+      return ;;
+    --models) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    --output | -o | --preview | --prompts) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --device | -d | --noise) COMPREPLY=($(compgen -W "cpu cuda" -- "$word")); return ;;
+    --size | -s) COMPREPLY=($(compgen -W "512x512 1024x1024" -- "$word")); return ;;
+    --prompt | -p | --negative | -n | --steps | --guidance | -g | --seed | --count | -c | --quality | --max-tokens | --threads | -t)
+      return ;;
+  esac
+  case $command in
+    generate) options="$run $write --prompts --preview $common" ;;
+    plan) options="$run $common" ;;
+    reproduce) options="--model --device --threads $write $common" ;;
+    samplers) options="--model $common" ;;
+    models | inspect) options=$common ;;
+    help) COMPREPLY=($(compgen -W "generate models plan inspect reproduce samplers" -- "$word")); return ;;
+  esac
+  if [[ $word == -* ]]; then
+    COMPREPLY=($(compgen -W "$options" -- "$word"))
+  elif [ "$command" = inspect ] || [ "$command" = reproduce ]; then
+    COMPREPLY=($(compgen -f -- "$word"))
+  fi
+}
+complete -o filenames -F _easel_cli easel-cli
