@@ -79,7 +79,7 @@ const CliOption cli_options[] = {
   { "dry-run", 0, CLI_TYPE_FLAG, AT (dry_run), CLI_MODELS, 0, 0, NULL, "remove: only say how much it would free" },
   { "orphans", 0, CLI_TYPE_FLAG, AT (orphans), CLI_MODELS, 0, 0, NULL,
     "remove: unfinished parts and files that no model uses" },
-  { "quiet", 'q', CLI_TYPE_FLAG, AT (quiet), CLI_GENERATE | CLI_REPRODUCE | CLI_MODELS, 0, 0, NULL,
+  { "quiet", 'q', CLI_TYPE_FLAG, AT (quiet), ALL, 0, 0, NULL,
     "no progress, only results and errors" },
   { "help", 'h', CLI_TYPE_FLAG, AT (help), ALL, 0, 0, NULL, "this text" },
   { "version", 'V', CLI_TYPE_FLAG, AT (version), ALL, 0, 0, NULL, "the program's version" },

@@ -4,10 +4,10 @@
 _easel_cli ()
 {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
-  local common="--models --json --help --version"
+  local common="--models --json --quiet --help --version"
   local run="--model --prompt --negative --size --steps --guidance --seed --sampler --count --no-instruction --no-binning
     --max-tokens --noise --device --threads"
-  local write="--output --force --quality --no-metadata --quiet"
+  local write="--output --force --quality --no-metadata"
   local options=""
 
   if [ "$COMP_CWORD" = 1 ]; then

@@ -113,6 +113,12 @@ easel_engine_find_model (EaselEngine *self, const char *model, GError **error)
     name = "";
   if (strchr (name, '/') && (found = model_at (name)))
     return found;
+  if (strchr (name, '/') && g_file_test (name, G_FILE_TEST_IS_DIR))
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND,
+                   "The folder %s is no model: it has no model_index.json. Name the folder that has one.", name);
+      return NULL;
+    }
   for (guint i = 0; !g_path_is_absolute (name) && !strstr (name, "..") && self->roots[i]; i++)
     {
       g_autofree char *path = g_build_filename (self->roots[i], name, NULL);
