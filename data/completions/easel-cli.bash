@@ -8,6 +8,8 @@ _easel_cli ()
   local run="--model --prompt --negative --size --steps --guidance --seed --sampler --count --no-instruction --no-binning
     --max-tokens --noise --device --threads"
   local write="--output --force --quality --no-metadata"
+  local hub="--revision --precision --cache --import --connections --limit --endpoint --use-login --offline --deep --dry-run
+    --orphans"
   local options=""
 
   if [ "$COMP_CWORD" = 1 ]; then
@@ -23,10 +25,12 @@ _easel_cli ()
     --sampler)
       COMPREPLY=($(compgen -W "$(easel-cli samplers 2>/dev/null | cut -d' ' -f1)" -- "$word"))
       return ;;
-    --models) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    --models | --cache | --import) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --output | -o | --preview | --prompts) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --device | -d | --noise) COMPREPLY=($(compgen -W "cpu cuda" -- "$word")); return ;;
     --size | -s) COMPREPLY=($(compgen -W "512x512 1024x1024" -- "$word")); return ;;
+    --precision) COMPREPLY=($(compgen -W "auto bf16 fp16 fp32 all" -- "$word")); return ;;
+    --revision | --connections | --limit | --endpoint) return ;;
     --prompt | -p | --negative | -n | --steps | --guidance | -g | --seed | --count | -c | --quality | --max-tokens | --threads | -t)
       return ;;
   esac
@@ -35,11 +39,14 @@ _easel_cli ()
     plan) options="$run $common" ;;
     reproduce) options="--model --device --threads $write $common" ;;
     samplers) options="--model $common" ;;
-    models | inspect) options=$common ;;
+    models) options="$hub $common" ;;
+    inspect) options=$common ;;
     help) COMPREPLY=($(compgen -W "generate models plan inspect reproduce samplers" -- "$word")); return ;;
   esac
   if [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$word"))
+  elif [ "$command" = models ] && [ "$COMP_CWORD" = 2 ]; then
+    COMPREPLY=($(compgen -W "search plan pull verify repair remove" -- "$word"))
   elif [ "$command" = inspect ] || [ "$command" = reproduce ]; then
     COMPREPLY=($(compgen -f -- "$word"))
   fi

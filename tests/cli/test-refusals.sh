@@ -14,7 +14,8 @@ refuses 2 'needs a value' generate --prompt
 refuses 2 'takes no value' generate --force=yes -p x
 refuses 2 'a command comes first' --prompt x
 refuses 2 "needs a FILE" inspect
-refuses 2 'does not know what to do' models extra
+refuses 2 'does not know what to do' inspect one two
+refuses 2 "not 'extra'" models extra
 for size in 0 -5 0x0 -5x-5 512x 512x512x512 axb 999999 '' ' 64'; do refuses 2 'size' generate -p x --size "$size"; done
 for n in 0 -1 1.5 many 99999999999999999999; do refuses 2 'steps.*whole number' generate -p x --steps "$n"; done
 for n in nan NaN inf -1 4,5 x ''; do refuses 2 'guidance.*number' generate -p x --guidance "$n"; done
