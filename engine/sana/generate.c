@@ -166,6 +166,26 @@ finish_pixels (EaselStream *s, const SanaRecipe *r, EaselTensor image, guint8 *p
   return FALSE;
 }
 
+/* What the recipe's words need: kept from an earlier job, or encoded now. */
+static gboolean
+prepare_texts (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaRecipe *r, EaselJob *job, GError **error)
+{
+  const gboolean dry = easel_stream_is_dry (s);
+  const gboolean negative = r->guided && (dry || !find_text (self, r->negative_key));
+  const gboolean prompt = dry || !find_text (self, r->prompt_key);
+
+  if (r->exclusive && (negative || prompt) && !dry && !parts->encoder)
+    sana_parts_drop_models (parts);
+  if ((negative && !encode (self, parts, s, r->negative, r->negative_key, job, error))
+      || (prompt && !encode (self, parts, s, r->prompt, r->prompt_key, job, error)))
+    return FALSE;
+  if (r->exclusive && !dry)
+    sana_parts_drop_encoder (parts);
+  else if (parts->encoder_weights && parts->device->maps_weights)
+    easel_weights_drop_pages (parts->encoder_weights);
+  return TRUE;
+}
+
 gboolean
 sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaRecipe *r, EaselJob *job,
                SanaResult *result, GError **error)
@@ -182,18 +202,15 @@ sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaR
   size_t mark;
 
   /* 1. Text: tokens (already in the recipe) -> embeddings, kept on the host for the next job with the same words. The
-   *    encoder runs over real tokens only and its pages are given back. */
+   *    encoder runs over real tokens only, and makes room afterwards. */
   easel_job_report_phase (job, EASEL_PHASE_ENCODING_TEXT);
-  if ((r->guided && (dry || !find_text (self, r->negative_key))
-       && !encode (self, parts, s, r->negative, r->negative_key, job, error))
-      || ((dry || !find_text (self, r->prompt_key)) && !encode (self, parts, s, r->prompt, r->prompt_key, job, error)))
+  if (!prepare_texts (self, parts, s, r, job, error))
     return FALSE;
-  if (parts->encoder_weights && parts->device->maps_weights)
-    easel_weights_drop_pages (parts->encoder_weights);
   result->encode_flops = s->flops - flops;
 
-  /* 2. What outlives the loop: latents [1, h, w, C] f32, text [n, n_text, hidden]. n is 2 with guidance. */
-  easel_job_report_phase (job, EASEL_PHASE_LOADING);
+  /* 2. What outlives the loop: latents [1, h, w, C] f32, text [n, n_text, hidden]. n is 2 with guidance. The models are
+   *    opened only now: on a card with little memory the text encoder has just made room for them. */
+  easel_job_report_phase (job, EASEL_PHASE_DENOISING);
   if (!sana_parts_load_transformer (self, parts, error) || !sana_parts_load_vae (self, parts, error))
     return FALSE;
   latents = easel_new (s, EASEL_DTYPE_F32, 1, h, w, C);
@@ -202,7 +219,6 @@ sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaR
     return FALSE;
 
   /* 3. Denoise: noise from the seed, then the sampler's from the same generator. */
-  easel_job_report_phase (job, EASEL_PHASE_DENOISING);
   denoise = (SanaDenoise){ .transformer = parts->transformer, .sampler = r->sampler, .text = text, .mask = mask, .h = h,
                            .w = w, .guidance = r->settings->guidance, .trigflow = self->sprint };
   if (!dry)

@@ -65,9 +65,15 @@ sana_parts_drop_encoder (SanaParts *parts)
 }
 
 void
+sana_parts_drop_models (SanaParts *parts)
+{
+  g_clear_pointer (&parts->transformer, easel_sana_transformer_free);
+  g_clear_pointer (&parts->vae, easel_dcae_free);
+}
+
+void
 sana_parts_clear (SanaParts *parts)
 {
   sana_parts_drop_encoder (parts);
-  g_clear_pointer (&parts->transformer, easel_sana_transformer_free);
-  g_clear_pointer (&parts->vae, easel_dcae_free);
+  sana_parts_drop_models (parts);
 }

@@ -38,10 +38,11 @@ typedef struct
   gboolean sprint;
   EaselModelFolder *folder; /* owned */
   EaselDevice *device;      /* borrowed */
+  guint64 used_before;      /* bytes of it that were given out before this pipeline */
   EaselTokenizer *tokenizer;
   JsonObject *scheduler;    /* borrowed from the folder */
   EaselSanaConfig config;   /* of the transformer */
-  int factor, vae_channels; /* pixels of picture for one of latent; channels of the latents */
+  int factor;               /* pixels of picture for one of latent */
   double scaling;
   SanaHabits habits;
   const char *variant;      /* of the weights: "bf16", "fp16" or NULL */
@@ -60,7 +61,9 @@ typedef struct
   char *prompt_key, *negative_key;
   int n_text;        /* rows of text both have */
   EaselSampler *sampler;
+  /* chosen by the plan */
   EaselDcaeTiling tiling; /* zero: whole */
+  gboolean exclusive;     /* the text encoder and the other models are never on the device together */
 } SanaRecipe;
 
 gboolean sana_recipe_init (SanaRecipe *self, SanaPipeline *pipeline, EaselRequest *resolved, GError **error);
@@ -72,6 +75,7 @@ gboolean sana_parts_load_encoder (SanaPipeline *self, SanaParts *parts, GError *
 gboolean sana_parts_load_transformer (SanaPipeline *self, SanaParts *parts, GError **error);
 gboolean sana_parts_load_vae (SanaPipeline *self, SanaParts *parts, GError **error);
 void sana_parts_drop_encoder (SanaParts *parts);
+void sana_parts_drop_models (SanaParts *parts); /* all but the encoder */
 void sana_parts_clear (SanaParts *parts);
 
 /* What sana_generate gives. */
@@ -85,9 +89,8 @@ typedef struct
 gboolean sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *stream, const SanaRecipe *recipe,
                         EaselJob *job, SanaResult *result, GError **error);
 
-/* Plans `recipe`: chooses its tiling and measures. keep_encoder: whether the text encoder may stay on the device.
- * attempt: 0 the best plan that fits, 1 the next one in memory, …; FALSE with NO_MEMORY when there is none left. */
-gboolean sana_plan_make (SanaPipeline *self, SanaRecipe *recipe, int attempt, EaselPlan *plan, gboolean *keep_encoder,
-                         GError **error);
+/* Plans `recipe`: chooses its last members and measures. attempt: 0 the best plan that fits, 1 the next one in memory,
+ * …; FALSE with NO_MEMORY when there is none left. */
+gboolean sana_plan_make (SanaPipeline *self, SanaRecipe *recipe, int attempt, EaselPlan *plan, GError **error);
 
 G_END_DECLS

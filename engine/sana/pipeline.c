@@ -110,6 +110,7 @@ pipeline_open (const EaselPipelineClass *klass, gboolean sprint, EaselModelFolde
   self->sprint = sprint;
   self->folder = folder;
   self->device = self->real.device = device;
+  self->used_before = device->memory_used;
   g_queue_init (&self->texts);
   tokenizer = easel_model_folder_dir (folder, "tokenizer");
   self->variant = choose_variant (folder);
@@ -279,23 +280,19 @@ pipeline_plan (EaselPipeline *base, EaselRequest *resolved, EaselPlan *out, GErr
 {
   SanaPipeline *self = (SanaPipeline *) base;
   g_auto (SanaRecipe) recipe = { 0 };
-  gboolean keep_encoder;
-
   return sana_recipe_init (&recipe, self, resolved, error)
-         && sana_plan_make (self, &recipe, 0, out, &keep_encoder, error);
+         && sana_plan_make (self, &recipe, 0, out, error);
 }
 
 /* One attempt: the arena is all that a job allocates on the device, and it is allocated here. */
 static gboolean
-run_once (SanaPipeline *self, const SanaRecipe *recipe, const EaselPlan *plan, gboolean keep_encoder, EaselJob *job,
-          guint8 *pixels, GError **error)
+run_once (SanaPipeline *self, const SanaRecipe *recipe, const EaselPlan *plan, EaselJob *job, guint8 *pixels,
+          GError **error)
 {
   SanaResult result = { .pixels = pixels };
   EaselStream *s = NULL;
   gboolean ok;
 
-  if (!keep_encoder)
-    sana_parts_drop_encoder (&self->real);
   if (easel_stream_open (self->device, plan->activations_bytes, &s) != EASEL_STATUS_OK)
     {
       g_autofree char *size = g_format_size (plan->activations_bytes);
@@ -325,11 +322,11 @@ pipeline_run (EaselPipeline *base, EaselRequest *resolved, EaselJob *job, EaselP
     {
       g_autoptr (GError) problem = NULL;
       EaselPlan plan = { 0 };
-      gboolean keep_encoder, ok;
+      gboolean ok;
 
-      if (!sana_plan_make (self, &recipe, attempt, &plan, &keep_encoder, error))
+      if (!sana_plan_make (self, &recipe, attempt, &plan, error))
         return FALSE;
-      ok = run_once (self, &recipe, &plan, keep_encoder, job, picture->rgb, &problem);
+      ok = run_once (self, &recipe, &plan, job, picture->rgb, &problem);
       easel_plan_clear (&plan);
       if (ok)
         break;

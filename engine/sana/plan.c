@@ -17,12 +17,12 @@ static const EaselDcaeTiling tilings[] = {
 /* Bytes a job may use. On the processor a share of what the machine has, not of what happens to be free now: the same
  * request must choose the same plan. */
 static guint64
-budget (EaselDevice *device)
+budget (EaselDevice *device, guint64 used_before)
 {
   const long pages = sysconf (_SC_PHYS_PAGES), size = sysconf (_SC_PAGESIZE);
 
   if (device->memory_limit)
-    return device->memory_limit;
+    return device->memory_limit - MIN (device->memory_limit, used_before);
   if (!device->maps_weights || pages <= 0 || size <= 0)
     return G_MAXUINT64;
   return (guint64) pages * size / 10 * 7;
@@ -70,9 +70,9 @@ say (const SanaRecipe *r, const EaselPlan *plan)
 }
 
 gboolean
-sana_plan_make (SanaPipeline *self, SanaRecipe *r, int attempt, EaselPlan *plan, gboolean *keep_encoder, GError **error)
+sana_plan_make (SanaPipeline *self, SanaRecipe *r, int attempt, EaselPlan *plan, GError **error)
 {
-  const guint64 limit = budget (self->device);
+  const guint64 limit = budget (self->device, self->used_before);
   guint64 encoder, models;
   gboolean fits = TRUE;
 
@@ -87,8 +87,9 @@ sana_plan_make (SanaPipeline *self, SanaRecipe *r, int attempt, EaselPlan *plan,
         return FALSE;
       encoder = easel_weights_bytes (self->dry.encoder_weights);
       models = easel_sana_transformer_weights_bytes (self->dry.transformer) + easel_dcae_weights_bytes (self->dry.vae);
-      *keep_encoder = self->device->maps_weights || encoder + models + plan->activations_bytes <= limit;
-      plan->weights_bytes = *keep_encoder && !self->device->maps_weights ? encoder + models : MAX (encoder, models);
+      /* Mapped weights come and go by pages: what is used at one time counts. */
+      r->exclusive = !self->device->maps_weights && encoder + models + plan->activations_bytes > limit;
+      plan->weights_bytes = self->device->maps_weights || r->exclusive ? MAX (encoder, models) : encoder + models;
       plan->weights_bytes += easel_sana_prompt_bytes (self->dry.encoder, r->prompt, self->device->act_dtype);
       plan->peak_bytes = plan->weights_bytes + plan->activations_bytes;
       fits = plan->peak_bytes <= limit;

@@ -17,7 +17,7 @@
 
 typedef struct
 {
-  const char *model, *member, *value; /* value: JSON; NULL: the configuration as it is */
+  const char *model, *member, *value; /* value: JSON */
   EaselError code;
   const char *says; /* part of the message */
 } Refusal;
@@ -274,6 +274,51 @@ test_loop_sprint (void)
   check_loop ("sana-sprint-tiny", SCM, 4, 1);
 }
 
+/* A card computes in 16 bits: every op must get the dtypes it asks for. ops.c checks them on the dry device too. */
+static void
+test_sixteen_bits (void)
+{
+  static const EaselDtype dtypes[] = { EASEL_DTYPE_BF16, EASEL_DTYPE_F16, EASEL_DTYPE_F32 };
+  const EaselDcaeTiling tiling = { 64, 64, 32, 64 };
+  g_autoptr (JsonObject) config = reference_config ("dcae-tiny");
+  g_autoptr (JsonObject) shuffle_config = reference_config ("dcae-shuffle-tiny");
+  Fixture flow = { 0 }, sprint = { 0 };
+
+  fixture_open (&flow, "sana-v1-tiny", FLOW, 4);
+  fixture_open (&sprint, "sana-sprint-tiny", SCM, 2);
+  for (gsize i = 0; i < G_N_ELEMENTS (dtypes); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      EaselDevice *device = NULL;
+      EaselStream *s = NULL;
+
+      g_assert_cmpint (easel_dry_device_open (dtypes[i], &device), ==, EASEL_STATUS_OK);
+      g_assert_cmpint (easel_stream_open (device, 0, &s), ==, EASEL_STATUS_OK);
+      g_assert_true (run_loop (&flow, s, 2, NULL, NULL, &error));
+      g_assert_no_error (error);
+      g_assert_true (run_loop (&sprint, s, 1, NULL, NULL, &error));
+      g_assert_no_error (error);
+      for (int kind = 0; kind < 2; kind++)
+        {
+          const char *name = kind ? "dcae-shuffle-tiny" : "dcae-tiny";
+          g_autoptr (EaselDcae) dcae
+              = easel_dcae_new (kind ? shuffle_config : config, reference_weights (name), device, &error);
+          const gint64 f = easel_dcae_factor (dcae), channels = easel_dcae_latent_channels (dcae);
+          EaselTensor z = easel_new (s, EASEL_DTYPE_F32, 1, 3, 5, channels);
+          EaselTensor image = easel_new (s, EASEL_DTYPE_F32, 1, 3 * f, 5 * f, 3);
+
+          g_assert_true (easel_dcae_decode (dcae, s, z, NULL, image, NULL, &error));
+          g_assert_true (easel_dcae_decode (dcae, s, z, &tiling, image, NULL, &error));
+          g_assert_true (easel_dcae_encode (dcae, s, image, NULL, z, NULL, &error));
+          g_assert_no_error (error);
+        }
+      easel_stream_close (&s);
+      easel_device_close (&device);
+    }
+  fixture_close (&flow);
+  fixture_close (&sprint);
+}
+
 /* Shapes that do not fit are said, not read. */
 static void
 test_step_refusals (void)
@@ -438,6 +483,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sana/dcae/tiling-refusals", test_tiling_refusals);
   g_test_add_func ("/sana/loop/flow", test_loop_flow);
   g_test_add_func ("/sana/loop/sprint", test_loop_sprint);
+  g_test_add_func ("/sana/sixteen-bits", test_sixteen_bits);
   g_test_add_func ("/sana/sizes", test_sizes);
   g_test_add_func ("/sana/habits", test_habits);
   return g_test_run ();
