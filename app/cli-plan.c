@@ -66,7 +66,7 @@ cli_plan (const CliArgs *args)
   cli_wish_free (wish);
   if (request == NULL || (engine = cli_engine_new (args, &error)) == NULL
       || (resolved = easel_engine_resolve (engine, request, &error)) == NULL
-      || !easel_engine_plan (engine, resolved, &plan, &error))
+      || !easel_engine_plan (engine, request, &plan, &error)) /* not `resolved`: that names a model, not a folder */
     return cli_failed (error);
 
   if (args->json)
