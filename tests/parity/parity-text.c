@@ -8,6 +8,7 @@
 
 #include "engine/core/weights.h"
 #include "engine/text/gemma2.h"
+#include "engine/text/prompt-text.h"
 #include "engine/text/sana-prompt.h"
 #include "engine/text/t5.h"
 #include "engine/text/tokenizer.h"
@@ -229,10 +230,85 @@ run_t5 (ParityCase *c, GError **error)
   return ok;
 }
 
+/* A prompt through the rules of SanaPipeline, with and without the instruction: mask and kept states. */
+static gboolean
+check_prompt (ParityCase *c, EaselTokenizer *tokenizer, EaselGemma2 *gemma, EaselStream *stream, guint index,
+              gboolean instructed, GError **error)
+{
+  const char *text = json_array_get_string_element (json_object_get_array_member (c->meta, "prompts"), index);
+  int n = (int) json_object_get_int_member (c->meta, "max_tokens");
+  g_autoptr (EaselSanaTokens) tokens
+      = easel_sana_tokens_new (tokenizer, text, instructed ? easel_sana_human_instruction () : NULL, n, error);
+  g_autofree char *embeds_name = g_strdup_printf ("embeds.%u.%d", index, instructed);
+  g_autofree char *mask_name = g_strdup_printf ("mask.%u.%d", index, instructed);
+  g_autofree guint8 *mask = g_new0 (guint8, n);
+  g_autofree gint64 *wide = g_new0 (gint64, n);
+  gint64 size = easel_gemma2_hidden_size (gemma);
+  g_autofree float *got = g_new0 (float, n * size);
+  EaselTensor embeds;
+
+  if (tokens == NULL || !easel_sana_encode_prompt (gemma, stream, tokens, &embeds, mask, NULL, error))
+    return FALSE;
+  fetch (stream, embeds, got);
+  if (!easel_stream_check (stream, "Reading the prompt", error))
+    return FALSE;
+  easel_stream_release (stream, 0);
+  for (int i = 0; i < n; i++)
+    wide[i] = mask[i];
+  parity_check_ints (c, mask_name, wide, n);
+  parity_check_rows (c, embeds_name, got, n, size, mask, ENCODER_BOUND);
+  return TRUE;
+}
+
+static gboolean
+run_prompts (ParityCase *c, GError **error)
+{
+  g_autofree char *dir = parity_model_dir (c, "tokenizer", error);
+  g_autoptr (EaselTokenizer) tokenizer = dir ? easel_tokenizer_open (dir, EASEL_TOKENIZER_GEMMA, error) : NULL;
+  g_autoptr (JsonObject) config = NULL;
+  EaselWeights *weights = tokenizer ? open_model (c, &config, error) : NULL;
+  g_autoptr (EaselGemma2) gemma = weights ? easel_gemma2_new (config, weights, c->device, error) : NULL;
+  guint n = json_array_get_length (json_object_get_array_member (c->meta, "prompts"));
+  EaselStream *stream = NULL;
+  gboolean ok = gemma != NULL;
+
+  if (ok && easel_stream_open (c->device, ARENA_BYTES, &stream) != EASEL_STATUS_OK)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "no arena");
+      return FALSE;
+    }
+  for (guint i = 0; i < 2 * n && ok; i++)
+    ok = check_prompt (c, tokenizer, gemma, stream, i / 2, i % 2, error);
+  easel_stream_close (&stream);
+  return ok;
+}
+
+/* Lower case and white space: how many texts differ. */
+static gboolean
+run_lower (ParityCase *c, GError **error)
+{
+  JsonArray *texts = json_object_get_array_member (c->meta, "texts");
+  JsonArray *lowered = json_object_get_array_member (c->meta, "lowered");
+  int differ = 0;
+
+  for (guint i = 0; i < json_array_get_length (texts); i++)
+    {
+      g_autofree char *low = easel_prompt_lower_strip (json_array_get_string_element (texts, i), NULL, error);
+
+      if (low == NULL)
+        return FALSE;
+      differ += strcmp (low, json_array_get_string_element (lowered, i)) != 0;
+    }
+  parity_row (c, "texts whose lower case differs", differ, 0);
+  return TRUE;
+}
+
 const ParityFamily parity_text[] = {
   { "tokenizers", run_tokenizers },
   { "t5-real-tokenizer", run_t5_tokenizer },
   { "gemma2", run_gemma2 },
   { "t5", run_t5 },
+  { "prompts-sana-*", run_prompts },
+  { "prompts-lower", run_lower },
   { NULL },
 };
