@@ -40,6 +40,25 @@ pack_values (float *panels, float *row, const float *v, int64_t ld, int64_t d, i
     }
 }
 
+/* block[i * LDA + t] = relu (k[t * ld + i]) for n tokens and `rows` rows, of which a vector's worth is done here; `left`
+ * elements may be read from each token. */
+static void
+turn_keys (float *block, const float *k, int64_t ld, int64_t n, int64_t rows, int64_t left)
+{
+  for (int64_t t = 0; t < n; t += VL)
+    {
+      vf r[VL];
+
+      for (int j = 0; j < VL; j++)
+        r[j] = t + j >= n    ? vset (0)
+               : left >= VL ? vmax_nan (vload (k + (t + j) * ld), 0)
+                            : vmax_nan (vload_part (k + (t + j) * ld, left), 0);
+      vtranspose (r);
+      for (int64_t i = 0; i < easel_min_i64 (VL, rows); i++)
+        vstore (block + i * LDA + t, r[i]);
+    }
+}
+
 static void
 attention_head (const void *data, int64_t unit, int worker)
 {
@@ -63,12 +82,8 @@ attention_head (const void *data, int64_t unit, int worker)
         {
           int some = (int) easel_min_i64 (MR, d - r);
 
-          for (int64_t t = 0; t < n; t++)
-            for (int i = 0; i < some; i++)
-              {
-                float x = k[(t0 + t) * a->k.row + r + i];
-                block[i * LDA + t] = x > 0 || x != x ? x : 0;
-              }
+          for (int64_t i = 0; i < some; i += VL)
+            turn_keys (block + i * LDA, k + t0 * a->k.row + r + i, a->k.row, n, some - i, d - r - i);
           ISA (gemm_rows) (some, columns, n, block, panels, rows, columns, false);
           for (int64_t i = 0; i < some * columns; i += VL)
             vstore (sums + r * columns + i, vload (sums + r * columns + i) + vload (rows + i));
