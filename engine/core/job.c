@@ -37,6 +37,8 @@ struct _EaselJob
   GMainContext *context;
   EaselJobObserver observer;
   gpointer observer_data;
+  char *checkpoint;
+  int checkpoint_every;
 
   /* Any thread, atomic */
   gint cancelled;
@@ -477,6 +479,22 @@ easel_job_set_observer (EaselJob *self, EaselJobObserver observer, gpointer user
   self->observer_data = user_data;
 }
 
+void
+easel_job_set_checkpoint (EaselJob *self, const char *path, int every)
+{
+  g_free (self->checkpoint);
+  self->checkpoint = g_strdup (path);
+  self->checkpoint_every = MAX (every, 1);
+}
+
+const char *
+easel_job_get_checkpoint (EaselJob *self, int *every)
+{
+  if (self && every)
+    *every = self->checkpoint_every;
+  return self ? self->checkpoint : NULL;
+}
+
 EaselProgress
 easel_job_get_progress (EaselJob *self)
 {
@@ -617,6 +635,7 @@ easel_job_finalize (GObject *object)
   EaselJob *self = EASEL_JOB (object);
   g_clear_pointer (&self->request, easel_request_unref);
   g_clear_pointer (&self->context, g_main_context_unref);
+  g_free (self->checkpoint);
   g_clear_pointer (&self->preview, easel_picture_unref);
   g_clear_pointer (&self->shown_preview, easel_picture_unref);
   g_clear_pointer (&self->pictures, g_ptr_array_unref);

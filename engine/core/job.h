@@ -88,6 +88,12 @@ void easel_job_set_observer (EaselJob *self, EaselJobObserver observer, gpointer
 /* The same snapshot, any thread. */
 EaselProgress easel_job_get_progress (EaselJob *self);
 
+/* Before the job is queued: a file in which pipelines of clips leave their latents every `every` steps and after the
+ * last, and from which a job with the same request goes on. Whoever has written the result removes it. */
+void easel_job_set_checkpoint (EaselJob *self, const char *path, int every);
+/* Borrowed path, or NULL; *every may be NULL. Takes a NULL job. */
+const char *easel_job_get_checkpoint (EaselJob *self, int *every);
+
 /* Worker's side. easel_job_step: `step` of `steps` of this phase are done, the next one begins; FALSE with CANCELLED
  * set when the person asked to stop. All take a NULL job and do nothing. */
 void easel_job_report_phase (EaselJob *self, EaselPhase phase);

@@ -93,6 +93,15 @@ easel_request_to_parameters (EaselRequest *self)
     add_int (line, "Frames", s->frames);
   if (s->fps > 0)
     add_double (line, "FPS", s->fps);
+  if (s->dynamic_guidance)
+    add_pair (line, "Dynamic guidance", "on");
+  if (s->input)
+    {
+      g_autofree char *input = g_path_get_basename (s->input);
+      add_pair (line, "Input", input);
+    }
+  if (s->strength > 0)
+    add_double (line, "Denoising strength", s->strength);
   if (s->max_tokens > 0)
     add_int (line, "Max tokens", s->max_tokens);
   if (!s->resolution_binning)
@@ -213,7 +222,7 @@ sampler_name (const char *value)
 typedef struct
 {
   EaselRequestSettings s;
-  char *model, *sampler, *noise, *precision;
+  char *model, *sampler, *noise, *precision, *input;
 } Reader;
 
 static void
@@ -266,6 +275,15 @@ read_pair (Reader *reader, const char *key, const char *value)
     set_int (&s->frames, value, EASEL_REQUEST_MAX_FRAMES);
   else if (!strcmp (key, "fps"))
     read_double (value, 1000.0, &s->fps);
+  else if (!strcmp (key, "dynamic guidance"))
+    s->dynamic_guidance = !strcmp (value, "on");
+  else if (!strcmp (key, "denoising strength"))
+    read_double (value, 1.0, &s->strength);
+  else if (!strcmp (key, "input") && *value && strlen (value) <= 4096)
+    {
+      g_free (reader->input);
+      reader->input = g_path_get_basename (value);
+    }
   else if (!strcmp (key, "max tokens"))
     set_int (&s->max_tokens, value, 4096);
   else if (!strcmp (key, "resolution binning"))
@@ -313,10 +331,12 @@ easel_request_from_parameters (const char *text, gsize length, GError **error)
   reader.s.sampler = reader.sampler;
   reader.s.noise = reader.noise;
   reader.s.precision = reader.precision;
+  reader.s.input = reader.input;
   EaselRequest *request = easel_request_new (&reader.s, error);
   g_free (reader.model);
   g_free (reader.sampler);
   g_free (reader.noise);
   g_free (reader.precision);
+  g_free (reader.input);
   return request;
 }

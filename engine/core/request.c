@@ -51,6 +51,7 @@ check (const EaselRequestSettings *s, GError **error)
   if (!check_text (s->model, MODEL_MAX_BYTES, "The model's name", error)
       || !check_text (s->prompt, EASEL_PROMPT_MAX_BYTES, "The prompt", error)
       || !check_text (s->negative, EASEL_PROMPT_MAX_BYTES, "The negative prompt", error)
+      || !check_text (s->input, MODEL_MAX_BYTES, "The name of the input", error)
       || !check_text (s->sampler, WORD_MAX_BYTES, "The sampler's name", error)
       || !check_text (s->noise, WORD_MAX_BYTES, "The kind of noise", error)
       || !check_text (s->precision, WORD_MAX_BYTES, "The precision", error)
@@ -66,6 +67,8 @@ check (const EaselRequestSettings *s, GError **error)
     return refuse (error, "The guidance scale", "a number from 0 to 1000");
   if (!(s->fps >= 0.0 && s->fps <= 1000.0))
     return refuse (error, "The number of frames per second", "a number from 0 to 1000");
+  if (!(s->strength >= 0.0 && s->strength <= 1.0))
+    return refuse (error, "The strength", "a number from 0 to 1");
   if (s->noise && strcmp (s->noise, "cpu") != 0 && strcmp (s->noise, "cuda") != 0)
     return refuse (error, "The kind of noise", "\"cpu\" or \"cuda\"");
   if (s->precision && strcmp (s->precision, "f32") != 0 && strcmp (s->precision, "bf16") != 0
@@ -96,6 +99,8 @@ easel_request_new (const EaselRequestSettings *settings, GError **error)
   s->sampler = copy_word (settings->sampler);
   s->noise = g_strdup (settings->noise ? settings->noise : "cpu");
   s->precision = copy_word (settings->precision);
+  s->input = copy_word (settings->input);
+  s->dynamic_guidance = settings->dynamic_guidance != FALSE;
   s->guidance = settings->guidance < 0 ? -1 : settings->guidance;
   s->seed = MAX (settings->seed, -1);
   s->count = MAX (settings->count, 1);
@@ -122,6 +127,7 @@ easel_request_unref (EaselRequest *self)
   g_free ((char *) self->settings.sampler);
   g_free ((char *) self->settings.noise);
   g_free ((char *) self->settings.precision);
+  g_free ((char *) self->settings.input);
   g_free (self);
 }
 
@@ -140,7 +146,9 @@ easel_request_equal (EaselRequest *a, EaselRequest *b)
          && !g_strcmp0 (x->precision, y->precision) && x->width == y->width && x->height == y->height
          && x->steps == y->steps && x->guidance == y->guidance && x->seed == y->seed && x->count == y->count
          && x->resolution_binning == y->resolution_binning && x->human_instruction == y->human_instruction
-         && x->max_tokens == y->max_tokens && x->frames == y->frames && x->fps == y->fps;
+         && x->max_tokens == y->max_tokens && x->frames == y->frames && x->fps == y->fps
+         && x->dynamic_guidance == y->dynamic_guidance && !g_strcmp0 (x->input, y->input)
+         && x->strength == y->strength;
 }
 
 /* ---- JSON ---- */
@@ -170,6 +178,7 @@ easel_request_to_json (EaselRequest *self)
   const EaselRequestSettings *s = &self->settings;
   g_autoptr (JsonObject) object = json_object_new ();
   g_autofree char *model = s->model ? easel_request_model_name (s->model) : NULL;
+  g_autofree char *input = s->input ? g_path_get_basename (s->input) : NULL;
   json_object_set_int_member (object, "version", 1);
   set_word (object, "model", model);
   set_word (object, "prompt", s->prompt);
@@ -186,6 +195,11 @@ easel_request_to_json (EaselRequest *self)
   json_object_set_int_member (object, "max_tokens", s->max_tokens);
   json_object_set_int_member (object, "frames", s->frames);
   json_object_set_double_member (object, "fps", s->fps);
+  if (s->dynamic_guidance)
+    json_object_set_boolean_member (object, "dynamic_guidance", TRUE);
+  set_word (object, "input", input);
+  if (s->strength > 0)
+    json_object_set_double_member (object, "strength", s->strength);
   set_word (object, "noise", s->noise);
   set_word (object, "precision", s->precision);
   g_autoptr (JsonNode) root = json_node_new (JSON_NODE_OBJECT);
@@ -216,6 +230,9 @@ easel_request_from_json (const char *text, gsize length, GError **error)
   s.max_tokens = (int) easel_fields_int (&f, "max_tokens", 0, 0, 4096);
   s.frames = (int) easel_fields_int (&f, "frames", 0, 0, EASEL_REQUEST_MAX_FRAMES);
   s.fps = easel_fields_double (&f, "fps", 0);
+  s.dynamic_guidance = easel_fields_bool (&f, "dynamic_guidance", FALSE);
+  s.input = easel_fields_string (&f, "input", NULL);
+  s.strength = easel_fields_double (&f, "strength", 0);
   s.noise = easel_fields_string (&f, "noise", NULL);
   s.precision = easel_fields_string (&f, "precision", NULL);
   return easel_fields_done (&f, error) ? easel_request_new (&s, error) : NULL;

@@ -27,6 +27,9 @@ typedef struct
   int max_tokens;       /* 0: 300 (Sana), 226 (CogVideoX) */
   int frames;           /* clips; 0: the model's default */
   double fps;           /* clips; 0: the model's */
+  gboolean dynamic_guidance; /* clips: guidance grows while denoising (CogVideoX) */
+  const char *input;    /* a picture or clip to begin with: a file, NULL none; written to files by its last part */
+  double strength;      /* of a clip that is changed: 1 leaves nothing of it. 0: 0.8 */
   const char *noise;    /* "cpu" (default) or "cuda": whose starting noise */
   const char *precision;/* NULL: as the model was trained */
 } EaselRequestSettings;

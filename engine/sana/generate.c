@@ -128,7 +128,7 @@ preview_cb (int evaluation G_GNUC_UNUSED, EaselStream *s, EaselTensor x G_GNUC_U
   if (!easel_job_wants_preview (p->job))
     return;
   easel_download (s, p->host, clean);
-  if (easel_stream_ok (s) && (picture = sana_habits_preview (&p->self->habits, p->host, p->w, p->h)))
+  if (easel_stream_ok (s) && (picture = easel_habits_preview (&p->self->habits, p->host, p->w, p->h, 1)))
     easel_job_report_preview (p->job, picture);
 }
 

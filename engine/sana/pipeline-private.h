@@ -7,7 +7,7 @@
 #include "engine/core/pipeline.h"
 #include "engine/samplers/sampler.h"
 #include "engine/sana/dcae.h"
-#include "engine/sana/habits.h"
+#include "engine/core/habits.h"
 #include "engine/sana/transformer.h"
 #include "engine/text/sana-prompt.h"
 
@@ -44,7 +44,7 @@ typedef struct
   EaselSanaConfig config;   /* of the transformer */
   int factor;               /* pixels of picture for one of latent */
   double scaling;
-  SanaHabits habits;
+  EaselHabits habits;
   const char *variant;      /* of the weights: "bf16", "fp16" or NULL */
   SanaParts real, dry;
   GQueue texts;             /* of SanaText, the last used first */

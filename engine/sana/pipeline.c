@@ -30,7 +30,7 @@ pipeline_free (EaselPipeline *base)
   sana_parts_clear (&self->real);
   sana_parts_clear (&self->dry);
   easel_device_close (&self->dry.device);
-  sana_habits_clear (&self->habits);
+  easel_habits_clear (&self->habits);
   g_clear_pointer (&self->tokenizer, easel_tokenizer_free);
   g_clear_pointer (&self->folder, easel_model_folder_free);
   g_free (self);
@@ -105,6 +105,7 @@ pipeline_open (const EaselPipelineClass *klass, gboolean sprint, EaselModelFolde
 {
   SanaPipeline *self = g_new0 (SanaPipeline, 1);
   g_autofree char *tokenizer = NULL;
+  const EaselHabits habits = { .human_instruction = TRUE, .max_tokens = 300, .steps = sprint ? 2 : 20, .guidance = 4.5 };
 
   self->base.klass = klass;
   self->sprint = sprint;
@@ -118,7 +119,8 @@ pipeline_open (const EaselPipelineClass *klass, gboolean sprint, EaselModelFolde
       && check_class (folder, "vae", "AutoencoderDC", error)
       && check_class (folder, "text_encoder", "Gemma2Model", error)
       && (self->scheduler = easel_model_folder_config (folder, "scheduler", error)) && read_models (self, error)
-      && sana_habits_read (&self->habits, easel_model_folder_path (folder), self->config.in_channels, sprint, error)
+      && easel_habits_read (&self->habits, easel_model_folder_path (folder), self->config.in_channels, &habits,
+                             error)
       && (self->tokenizer = easel_tokenizer_open (tokenizer, EASEL_TOKENIZER_GEMMA, error)))
     return &self->base;
   pipeline_free (&self->base);

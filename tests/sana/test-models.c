@@ -5,7 +5,7 @@
 #include "engine/sana/controlnet.h"
 #include "engine/sana/dcae.h"
 #include "engine/sana/denoise.h"
-#include "engine/sana/habits.h"
+#include "engine/core/habits.h"
 #include "engine/sana/resolution.h"
 #include "tests/sana/sana-test.h"
 
@@ -432,42 +432,44 @@ test_habits (void)
                         "{\"latent_rgb\": [[1, 2, 3]]}", "{\"latent_rgb\": [[1, 2], [1, 2]]}",
                         "{\"latent_rgb_bias\": [0, 0, Infinity]}", "{" };
   g_autoptr (GError) error = NULL;
-  SanaHabits habits;
+  const EaselHabits sana = { .human_instruction = TRUE, .max_tokens = 300, .steps = 20, .guidance = 4.5 };
+  const EaselHabits sprint = { .human_instruction = TRUE, .max_tokens = 300, .steps = 2, .guidance = 4.5 };
+  EaselHabits habits;
   const float clean[] = { 0.5f, -1, 0, 0 };
   EaselPicture *picture;
 
-  g_assert_true (sana_habits_read (&habits, dir, 4, FALSE, &error));
+  g_assert_true (easel_habits_read (&habits, dir, 4, &sana, &error));
   g_assert_true (habits.human_instruction);
   g_assert_cmpint (habits.max_tokens, ==, 300);
   g_assert_cmpint (habits.steps, ==, 20);
-  sana_habits_clear (&habits);
-  g_assert_true (sana_habits_read (&habits, dir, 4, TRUE, &error));
+  easel_habits_clear (&habits);
+  g_assert_true (easel_habits_read (&habits, dir, 4, &sprint, &error));
   g_assert_cmpint (habits.steps, ==, 2);
-  sana_habits_clear (&habits);
+  easel_habits_clear (&habits);
 
   g_assert_true (g_file_set_contents (path, "{\"human_instruction\": false, \"max_tokens\": 64, \"steps\": 12, "
                                             "\"guidance\": 3, \"latent_rgb\": [[1, 0, 0], [0, 0.25, 0]], "
                                             "\"latent_rgb_bias\": [0, 0.5, 1]}", -1, NULL));
-  g_assert_true (sana_habits_read (&habits, dir, 2, FALSE, &error));
+  g_assert_true (easel_habits_read (&habits, dir, 2, &sana, &error));
   g_assert_no_error (error);
   g_assert_false (habits.human_instruction);
   g_assert_cmpint (habits.max_tokens, ==, 64);
   g_assert_cmpint (habits.steps, ==, 12);
-  picture = sana_habits_preview (&habits, clean, 1, 2);
+  picture = easel_habits_preview (&habits, clean, 1, 2, 1);
   g_assert_cmpint (picture->rgb[0], ==, 128);
   g_assert_cmpint (picture->rgb[1], ==, 64);
   g_assert_cmpint (picture->rgb[2], ==, 255);
   easel_picture_unref (picture);
-  sana_habits_clear (&habits);
+  easel_habits_clear (&habits);
 
   for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
     {
       g_assert_true (g_file_set_contents (path, bad[i], -1, NULL));
-      g_assert_false (sana_habits_read (&habits, dir, 2, FALSE, &error));
+      g_assert_false (easel_habits_read (&habits, dir, 2, &sana, &error));
       g_assert_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED);
       g_assert_nonnull (strstr (error->message, "easel.json"));
       g_clear_error (&error);
-      sana_habits_clear (&habits);
+      easel_habits_clear (&habits);
     }
   g_remove (path);
   g_rmdir (dir);

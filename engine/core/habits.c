@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "engine/sana/habits.h"
+#include "engine/core/habits.h"
 
 #include <math.h>
 
@@ -8,7 +8,7 @@
 /* Without a matrix made for the autoencoder: channels spread around the colour circle. It shows where things are and
  * that they change, not what colour they will have. */
 static void
-spread_channels (SanaHabits *self)
+spread_channels (EaselHabits *self)
 {
   const double size = 0.5 / sqrt (self->n_channels);
 
@@ -46,7 +46,7 @@ read_row (JsonNode *node, float *out)
 }
 
 static gboolean
-read_colours (SanaHabits *self, JsonObject *object, GError **error)
+read_colours (EaselHabits *self, JsonObject *object, GError **error)
 {
   JsonNode *node = json_object_get_member (object, "latent_rgb");
   JsonNode *bias = json_object_get_member (object, "latent_rgb_bias");
@@ -66,14 +66,16 @@ read_colours (SanaHabits *self, JsonObject *object, GError **error)
 }
 
 gboolean
-sana_habits_read (SanaHabits *self, const char *folder, int n_channels, gboolean sprint, GError **error)
+easel_habits_read (EaselHabits *self, const char *folder, int n_channels, const EaselHabits *defaults,
+                   GError **error)
 {
   g_autofree char *path = g_build_filename (folder, WHERE, NULL);
   g_autoptr (JsonObject) object = NULL;
   EaselFields f;
 
-  *self = (SanaHabits){ .human_instruction = TRUE, .max_tokens = 300, .steps = sprint ? 2 : 20, .guidance = 4.5,
-                        .n_channels = n_channels, .bias = { 0.5f, 0.5f, 0.5f } };
+  *self = *defaults;
+  self->n_channels = n_channels;
+  self->bias[0] = self->bias[1] = self->bias[2] = 0.5f;
   self->latent_rgb = g_new (float, 3 * n_channels);
   spread_channels (self);
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
@@ -85,27 +87,30 @@ sana_habits_read (SanaHabits *self, const char *folder, int n_channels, gboolean
   self->max_tokens = easel_fields_int (&f, "max_tokens", self->max_tokens, 2, 8192);
   self->steps = easel_fields_int (&f, "steps", self->steps, 1, 1000);
   self->guidance = easel_fields_double (&f, "guidance", self->guidance);
+  self->fps = easel_fields_double (&f, "fps", self->fps);
   if (!easel_fields_done (&f, error))
     return FALSE;
   if (!(self->guidance >= 0 && self->guidance <= 100))
     return damaged (error, "guidance must be between 0 and 100");
+  if (!(self->fps >= 0 && self->fps <= 1000))
+    return damaged (error, "fps must be between 0 and 1000");
   return read_colours (self, object, error);
 }
 
 void
-sana_habits_clear (SanaHabits *self)
+easel_habits_clear (EaselHabits *self)
 {
   g_clear_pointer (&self->latent_rgb, g_free);
 }
 
 EaselPicture *
-sana_habits_preview (const SanaHabits *self, const float *clean, int w, int h)
+easel_habits_preview (const EaselHabits *self, const float *clean, int w, int h, int frames)
 {
-  EaselPicture *picture = easel_picture_new (w, h, 1, NULL);
+  EaselPicture *picture = easel_picture_new (w, h, frames, NULL);
 
   if (!picture)
     return NULL;
-  for (gsize p = 0; p < (gsize) w * h; p++)
+  for (gsize p = 0; p < (gsize) w * h * frames; p++)
     {
       float rgb[3] = { self->bias[0], self->bias[1], self->bias[2] };
 
