@@ -248,6 +248,7 @@ read_png (const guint8 *data, gsize size, const char *where, GError **error)
       for (gint64 y = 0; y < height; y++)
         rows[y] = picture->rgb + y * width * 3;
       png_read_image (png, rows);
+      png_read_end (png, NULL); /* checks the sums of the last pixels too */
       complete = TRUE;
     }
   png_destroy_read_struct (&png, &info, NULL);
