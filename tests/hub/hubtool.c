@@ -110,6 +110,28 @@ peak_kib (void)
   return g_ascii_strtoll (line + strlen ("VmHWM:"), NULL, 10);
 }
 
+/* Processor seconds of the network thread: what bounds the speed when there are enough processors. */
+static double
+network_seconds (void)
+{
+  GDir *tasks = g_dir_open ("/proc/self/task", 0, NULL);
+  const char *id;
+  double seconds = 0;
+
+  while (tasks && (id = g_dir_read_name (tasks)))
+    {
+      g_autofree char *comm_path = g_build_filename ("/proc/self/task", id, "comm", NULL);
+      g_autofree char *stat_path = g_build_filename ("/proc/self/task", id, "schedstat", NULL);
+      g_autofree char *comm = NULL, *stat = NULL;
+
+      if (g_file_get_contents (comm_path, &comm, NULL, NULL) && g_str_has_prefix (comm, "easel-hub") &&
+          g_file_get_contents (stat_path, &stat, NULL, NULL))
+        seconds = g_ascii_strtoll (stat, NULL, 10) / 1e9;
+    }
+  g_clear_pointer (&tasks, g_dir_close);
+  return seconds;
+}
+
 static int
 pull (const char *repo, const char *revision, const char *precision)
 {
@@ -139,6 +161,7 @@ pull (const char *repo, const char *revision, const char *precision)
   put_int (b, "bytes_done", p.bytes_done);
   put_int (b, "bytes_total", p.bytes_total);
   put_int (b, "peak_kib", peak_kib ());
+  json_builder_add_double_value (json_builder_set_member_name (b, "network_cpu_s"), network_seconds ());
   say (b);
   return p.state == EASEL_DOWNLOAD_DONE ? 0 : 1;
 }
