@@ -7,6 +7,7 @@ usage: reference.py MODEL PROMPT SEED STEPS GUIDANCE SIZE THREADS OUT.png
 Prints one JSON object: seconds of denoising + decoding (wall and processor time), seconds from process start to the PNG
 on disk, and the process's peak memory in MiB.
 """
+import inspect
 import json
 import os
 import sys
@@ -37,7 +38,9 @@ def main():
     pipeline_class = getattr(diffusers, index["_class_name"])
     pipe = pipeline_class.from_pretrained(model, torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
-    extra = {}
+    # encode_prompt() has no instruction of its own; calling the pipeline has.
+    extra = {"complex_human_instruction":
+             inspect.signature(pipeline_class.__call__).parameters["complex_human_instruction"].default}
     habits = os.path.join(model, "easel.json")
     if os.path.exists(habits):
         with open(habits) as f:
