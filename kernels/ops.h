@@ -33,8 +33,8 @@ typedef struct
 
 /* y[m,n] = residual[m,n] + gate[b,n] * act (sum_k x[m,k] w[n,k] + bias[n])
  * x [M, K] act; w [N, K]; bias [N]; gate [B, N] f32; residual [M, N] act, may be y; y [M, N] act.
- * Leading dimensions of x and y are folded into M. x_stride, y_stride: elements between rows of x (0: K) and of y (0: N),
- * for columns inside a wider matrix: y.shape is then still [M, N]. A residual other than y has N elements a row. */
+ * Leading dimensions of x and y are folded into M. x_stride, y_stride: elements between rows of x (0: K) and of y (0:
+ * N), for columns inside a wider matrix: y.shape is then still [M, N]. A residual other than y has N elements a row. */
 typedef struct
 {
   EaselTensor x, w, bias, gate, residual, y;
@@ -107,8 +107,8 @@ typedef struct
 
 /* ReLU linear attention (Sana, DC-AE): with q' = relu (q), k' = relu (k), in f32:
  * y[b,i,h,:] = q'_i (sum_j k'_j^T v_j) / (q'_i sum_j k'_j + eps)
- * heads * head_dim columns in y [B, N, heads * head_dim] act; y_stride: elements between rows of y (0: heads * head_dim),
- * for columns inside a wider matrix. */
+ * heads * head_dim columns in y [B, N, heads * head_dim] act; y_stride: elements between rows of y (0: heads *
+ * head_dim), for columns inside a wider matrix. */
 typedef struct
 {
   EaselHeads q, k, v;

@@ -19,7 +19,8 @@ typedef void (*EaselWorkFunc) (const void *data, int64_t unit, int worker);
 
 typedef struct EaselPool EaselPool;
 
-/* n_threads - 1 threads are started; the caller of easel_pool_run is the remaining one. NULL when the system refuses. */
+/* n_threads - 1 threads are started; the caller of easel_pool_run is the remaining one. NULL when the system
+ * refuses. */
 EaselPool *easel_pool_new (int n_threads);
 void easel_pool_free (EaselPool *pool);
 int easel_pool_n_threads (EaselPool *pool);

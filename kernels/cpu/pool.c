@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Threads that run numbered units of work. Units are handed out by an atomic counter, and the caller works too: a thread
- * that the system has put aside delays no more than the unit it holds, and one that comes late finds the job closed and is
- * not waited for. A waiting thread spins for some microseconds before it sleeps: ops follow each other closely within a
- * forward pass.
+ * Threads that run numbered units of work. Units are handed out by an atomic counter, and the caller works too: a
+ * thread that the system has put aside delays no more than the unit it holds, and one that comes late finds the job
+ * closed and is not waited for. A waiting thread spins for some microseconds before it sleeps: ops follow each other
+ * closely within a forward pass.
  *
  * One word says how things stand: generation (high half), CLOSED, and how many threads are in the job. Threads join by
- * compare-and-swap while it is open; the caller closes it when no unit is left and waits until they have gone. The job's
- * fields are written only while it is closed and empty.
+ * compare-and-swap while it is open; the caller closes it when no unit is left and waits until they have gone. The
+ * job's fields are written only while it is closed and empty.
  */
 #include "cpu.h"
 

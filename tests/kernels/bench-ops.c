@@ -7,8 +7,8 @@
  *
  * --cpu-time counts the process's time on processors instead of the clock's: for one thread on a busy machine.
  *
- * Each figure is the median of repeated runs; the spread is (slowest quarter - fastest quarter) / median. Numbers depend
- * on what else the machine does.
+ * Each figure is the median of repeated runs; the spread is (slowest quarter - fastest quarter) / median. Numbers
+ * depend on what else the machine does.
  */
 #include "kernels/ops.h"
 
@@ -37,8 +37,8 @@ typedef struct
     LAYOUT,
   } op;
   EaselDtype weights;
-  /* linear: m, n, k. conv: side, ci, co, kernel, upsample, groups. glumb, shuffle: side, c. attention: tokens, keys, heads,
-   * head_dim. Rows: m, c. */
+  /* linear: m, n, k. conv: side, ci, co, kernel, upsample, groups. glumb, shuffle: side, c. attention: tokens, keys,
+   * heads, head_dim. Rows: m, c. */
   int64_t p[6];
 } Case;
 
@@ -112,7 +112,8 @@ filled (EaselStream *s, EaselDtype dtype, int n_dims, const int64_t *shape)
       if (dtype == EASEL_DTYPE_F32)
         ((float *) t.data)[i] = (float) (state >> 8) * 0x1p-24f - 0.5f;
       else
-        ((uint16_t *) t.data)[i] = (uint16_t) ((dtype == EASEL_DTYPE_BF16 ? 0x3c00 : 0x2000) + (state >> 31 << 15) + (state >> 24));
+        ((uint16_t *) t.data)[i] =
+            (uint16_t) ((dtype == EASEL_DTYPE_BF16 ? 0x3c00 : 0x2000) + (state >> 31 << 15) + (state >> 24));
     }
   return t;
 }

@@ -107,7 +107,8 @@ frame_of (int64_t f, int64_t n, int64_t to)
 }
 
 static void
-group_norm_case (const int64_t x[4], int64_t groups, const int64_t *condition, EaselDtype dtype, EaselAct act, double offset)
+group_norm_case (const int64_t x[4], int64_t groups, const int64_t *condition, EaselDtype dtype, EaselAct act,
+                 double offset)
 {
   int64_t C = x[3], per = C / groups, m = x[0] * x[1] * x[2], n = m * C;
   EaselGroupNormArgs a = {
@@ -176,7 +177,8 @@ static void
 test_pad_end (void)
 {
   const int64_t h = 6, w = 8, C = 5, Co = 7, oh = 3, ow = 4, n = oh * ow * Co;
-  EaselConv2dArgs a = { .x = RANDOM (F32, 1, 1, h, w, C), .w = RANDOM (F32, 0.2, Co, C, 3, 3), .stride = 2, .pad_end = 1,
+  EaselConv2dArgs a = { .x = RANDOM (F32, 1, 1, h, w, C), .w = RANDOM (F32, 0.2, Co, C, 3, 3),
+                        .stride = 2, .pad_end = 1,
                         .y = RANDOM (F32, 1, 1, oh, ow, Co) };
   double *want = harness_want (n);
 

@@ -190,7 +190,8 @@ test_refusals (void)
   EaselStream *s;
   EaselTensor x = easel_tensor_of (m, EASEL_DTYPE_F32, 4, 8), w = easel_tensor_of (m, EASEL_DTYPE_F32, 6, 8);
   EaselTensor y = easel_tensor_of (m, EASEL_DTYPE_F32, 4, 6), h = easel_tensor_of (m, EASEL_DTYPE_BF16, 4, 8);
-  EaselTensor p = easel_tensor_of (m, EASEL_DTYPE_F32, 1, 4, 4, 8), k = easel_tensor_of (m, EASEL_DTYPE_F32, 6, 8, 3, 3);
+  EaselTensor p = easel_tensor_of (m, EASEL_DTYPE_F32, 1, 4, 4, 8);
+  EaselTensor k = easel_tensor_of (m, EASEL_DTYPE_F32, 6, 8, 3, 3);
   EaselTensor o = easel_tensor_of (m, EASEL_DTYPE_F32, 1, 4, 4, 6), zero = easel_tensor_of (m, EASEL_DTYPE_F32, 0, 8);
   EaselTensor huge = easel_tensor_of (m, EASEL_DTYPE_F32, INT64_MAX / 2, 8);
   EaselTensor y3 = easel_tensor_of (m, EASEL_DTYPE_F32, 1, 4, 8);

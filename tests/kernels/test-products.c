@@ -67,7 +67,8 @@ linear_case (int64_t batch, int64_t m, int64_t n, int64_t k, EaselDtype dtype, E
         want[i * ldy + j] = sum;
       }
   snprintf (name, sizeof name, "linear %lldx%lldx%lldx%lld %s act %d%s%s +%lld", (long long) batch, (long long) m,
-            (long long) n, (long long) k, easel_dtype_name (dtype), act, full ? " full" : "", in_place ? " in place" : "",
+            (long long) n, (long long) k, easel_dtype_name (dtype), act, full ? " full" : "",
+            in_place ? " in place" : "",
             (long long) extra);
   harness_check (name, issue_linear, &a, y, want, n_y, 1e-5);
   harness_end ();
@@ -155,8 +156,8 @@ conv_case (const Conv *c, EaselDtype dtype, EaselAct act, bool full, bool in_pla
         want[i] += harness_at (&a.residual, i);
     }
   snprintf (name, sizeof name, "conv2d %lldx%lldx%lldx%lld -> %lld, %lldx%lld stride %d pad %d groups %d up %d %s",
-            (long long) c->b, (long long) c->h, (long long) c->w, (long long) c->ci, (long long) c->co, (long long) c->kh,
-            (long long) c->kw, c->stride, c->pad, c->groups, c->up, easel_dtype_name (dtype));
+            (long long) c->b, (long long) c->h, (long long) c->w, (long long) c->ci, (long long) c->co,
+            (long long) c->kh, (long long) c->kw, c->stride, c->pad, c->groups, c->up, easel_dtype_name (dtype));
   harness_check (name, issue_conv2d, &a, a.y, want, n, 1e-5);
   harness_end ();
 }

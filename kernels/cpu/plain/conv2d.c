@@ -27,7 +27,8 @@ conv_row (const void *data, int64_t m, int64_t k0, int64_t n, float *out)
 void
 easel_plain_conv2d (EaselStream *s, const EaselConv2dArgs *a)
 {
-  int64_t groups = a->groups ? a->groups : 1, co = a->w.shape[0] / groups, k = easel_tensor_count (&a->w) / a->w.shape[0];
+  int64_t groups = a->groups ? a->groups : 1, co = a->w.shape[0] / groups;
+  int64_t k = easel_tensor_count (&a->w) / a->w.shape[0];
 
   for (int64_t g = 0; g < groups; g++)
     {

@@ -29,7 +29,8 @@ easel_plain_act (float x, EaselAct act)
 typedef void (*EaselPlainRowFunc) (const void *data, int64_t m, int64_t k0, int64_t n, float *out);
 
 /* One product: c[m, n] = residual + gate * act (sum_k row (m)[k] w[n, k] + bias[n]) for all m, n. `c` and `residual`
- * have ldc and ldr elements between rows. Split into tiles of fixed size; each calls sgemm with weights converted to f32. */
+ * have ldc and ldr elements between rows. Split into tiles of fixed size; each calls sgemm with weights converted to
+ * f32. */
 typedef struct
 {
   const EaselCpu *cpu;

@@ -104,6 +104,7 @@ attend_block (const Work *work, const Scratch *w, int64_t b, int64_t h, int64_t 
   int64_t d = a->head_dim, ld = easel_ceil_div (d, VL) * VL, kv_head = h / (a->heads / a->kv_heads);
   const float *k = (const float *) a->k.data + (b * a->n_kv + j0) * a->k.row + kv_head * a->k.head;
   const float *v = (const float *) a->v.data + (b * a->n_kv + j0) * a->v.row + kv_head * a->v.head;
+  const float *q = (const float *) a->q.data + (b * work->n_q + q0) * a->q.row + h * a->q.head;
 
   ISA (pack_rows) (w->keys, k, EASEL_DTYPE_F32, 0, a->k.row, n, d, 1);
   ISA (pack_columns) (w->values, v, a->v.row, d, n);
@@ -112,7 +113,7 @@ attend_block (const Work *work, const Scratch *w, int64_t b, int64_t h, int64_t 
       int rows = (int) easel_min_i64 (MR, n_queries - m);
 
       for (int i = 0; i < rows; i++)
-        vcopy (w->block + i * LDA, (const float *) a->q.data + (b * work->n_q + q0 + m + i) * a->q.row + h * a->q.head, d);
+        vcopy (w->block + i * LDA, q + (m + i) * a->q.row, d);
       ISA (gemm_rows) (rows, n, d, w->block, w->keys, w->scores, LDA, false);
       for (int i = 0; i < rows; i++)
         {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Dense: the blocked product, with rows of A copied from the picture as they are needed; channels lie last, so a row of
- * the kernel is one run of memory. Enlarged by 2: four products with 2x2 kernels on the small picture, their weights the
- * sums of those that meet the same small pixel: 2.25 times fewer multiplications. Depthwise: one vector of channels at a
- * time along the row.
+ * the kernel is one run of memory. Enlarged by 2: four products with 2x2 kernels on the small picture, their weights
+ * the sums of those that meet the same small pixel: 2.25 times fewer multiplications. Depthwise: one vector of
+ * channels at a time along the row.
  */
 #include "product.h"
 
@@ -73,7 +73,8 @@ gather_patches (const void *data, int64_t m0, int rows, int64_t c0, int64_t n, f
     }
 }
 
-/* MR pixels beside each other, all of whose taps lie inside: runs of a kernel row, or of a tap when channels are split. */
+/* MR pixels beside each other, all of whose taps lie inside: runs of a kernel row, or of a tap when channels are
+ * split. */
 static bool
 direct_patches (const void *data, int64_t m0, int64_t c0, int64_t n, Direct *direct)
 {
@@ -234,7 +235,11 @@ grouped (const Patches *p, int64_t groups)
               .gather = gather_patches,
               .gather_data = &part,
               .direct = direct_for (&part),
-              .weights = { .w = a->w.data, .dtype = a->w.dtype, .start = g * co * ci * taps, .row = ci * taps, .phase = -1 },
+              .weights = { .w = a->w.data,
+                           .dtype = a->w.dtype,
+                           .start = g * co * ci * taps,
+                           .row = ci * taps,
+                           .phase = -1 },
               .m = a->y.shape[0] * p->oh * p->ow,
               .n = co,
               .channels = ci,

@@ -14,7 +14,8 @@ typedef struct
 
 /* Sum of the taps that lie inside for pixel x, rows [r0, r1) of the kernel. */
 INLINE vf
-taps_at (const float *in, const vf w[9], int64_t x, int64_t width, int64_t row, int64_t c2, int r0, int r1, int64_t some)
+taps_at (const float *in, const vf w[9], int64_t x, int64_t width, int64_t row, int64_t c2, int r0, int r1,
+         int64_t some)
 {
   vf sum = vset (0);
 
@@ -24,7 +25,10 @@ taps_at (const float *in, const vf w[9], int64_t x, int64_t width, int64_t row, 
 
       for (int kx = 0; kx < 3; kx++)
         if (x + kx >= 1 && x + kx <= width)
-          sum = vfma (some == VL ? vload (p + (kx - 1) * c2) : vload_part (p + (kx - 1) * c2, some), w[ky * 3 + kx], sum);
+          {
+            const float *q = p + (kx - 1) * c2;
+            sum = vfma (some == VL ? vload (q) : vload_part (q, some), w[ky * 3 + kx], sum);
+          }
     }
   return sum;
 }

@@ -92,7 +92,8 @@ ISA (gemm_rows) (int rows, int64_t n, int64_t k, const float *a, const float *b,
 typedef void (*MicroDirect) (const Direct *direct, const float *b, float *c, int64_t ldc, bool accumulate);
 
 #define DEFINE_DIRECT(APART, VECTORS)                                                                               \
-  static void direct_##APART##_##VECTORS (const Direct *direct, const float *b, float *c, int64_t ldc, bool accumulate) \
+  static void direct_##APART##_##VECTORS (const Direct *direct, const float *b, float *c, int64_t ldc,              \
+                                          bool accumulate)                                                          \
   {                                                                                                                 \
     LOAD_SUMS (MR, VECTORS);                                                                                        \
     for (int64_t segment = 0; segment < direct->n_segments; segment++)                                              \

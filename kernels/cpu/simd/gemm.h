@@ -43,9 +43,9 @@ panel_floats (int64_t n, int64_t k)
 void ISA (gemm_rows) (int rows, int64_t n, int64_t k, const float *a, const float *b, float *c, int64_t ldc,
                       bool accumulate);
 
-/* A where it lies: MR rows with `lda` floats between their starts, each of n_segments runs of `length` floats that start
- * at offsets[] from the row's start. No copy, but only for the distances that have a kernel of their own (channels of a
- * picture: 16, 32, 64, 128), since constants leave registers for the sums. */
+/* A where it lies: MR rows with `lda` floats between their starts, each of n_segments runs of `length` floats that
+ * start at offsets[] from the row's start. No copy, but only for the distances that have a kernel of their own
+ * (channels of a picture: 16, 32, 64, 128), since constants leave registers for the sums. */
 #define MAX_SEGMENTS 25
 typedef struct
 {
@@ -59,10 +59,10 @@ bool ISA (gemm_has_direct) (int64_t lda);
 void ISA (gemm_direct) (const Direct *direct, int64_t n, const float *b, float *c, int64_t ldc, bool accumulate);
 
 /* Column j of the panels becomes row j of w: element (k, j) is w[start + j * row + k], k in [0, n_k), j in [0, n).
- * Row k of a panel goes to position (k % taps) * (n_k / taps) + k / taps: convolution weights are stored with the taps of
- * one channel together and wanted with the channels of one tap together. taps = 1: as they are. */
-void ISA (pack_rows) (float *panels, const void *w, EaselDtype dtype, int64_t start, int64_t row, int64_t n, int64_t n_k,
-                      int64_t taps);
+ * Row k of a panel goes to position (k % taps) * (n_k / taps) + k / taps: convolution weights are stored with the taps
+ * of one channel together and wanted with the channels of one tap together. taps = 1: as they are. */
+void ISA (pack_rows) (float *panels, const void *w, EaselDtype dtype, int64_t start, int64_t row, int64_t n,
+                      int64_t n_k, int64_t taps);
 
 /* The same for b[k, j] = src[k * row + j]: no transposition. */
 void ISA (pack_columns) (float *panels, const float *src, int64_t row, int64_t n, int64_t n_k);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Three passes: sums of every channel, their squared distances from the group's mean, the result. A chunk of pixels adds
- * up in float over runs of RUN pixels and in double over runs; chunks depend on the shape alone and are added in order.
- * Weight, bias, mean and inverse deviation become one factor and one offset a channel.
+ * Three passes: sums of every channel, their squared distances from the group's mean, the result. A chunk of pixels
+ * adds up in float over runs of RUN pixels and in double over runs; chunks depend on the shape alone and are added in
+ * order. Weight, bias, mean and inverse deviation become one factor and one offset a channel.
  */
 #include "simd.h"
 

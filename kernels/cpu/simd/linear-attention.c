@@ -40,8 +40,8 @@ pack_values (float *panels, float *row, const float *v, int64_t ld, int64_t d, i
     }
 }
 
-/* block[i * LDA + t] = relu (k[t * ld + i]) for n tokens and `rows` rows, of which a vector's worth is done here; `left`
- * elements may be read from each token. */
+/* block[i * LDA + t] = relu (k[t * ld + i]) for n tokens and `rows` rows, of which a vector's worth is done here;
+ * `left` elements may be read from each token. */
 static void
 turn_keys (float *block, const float *k, int64_t ld, int64_t n, int64_t rows, int64_t left)
 {

@@ -12,8 +12,7 @@ typedef void (*GatherFunc) (const void *data, int64_t m0, int rows, int64_t c0, 
 /* The same without a copy, for MR rows: false when they do not lie so. */
 typedef bool (*DirectFunc) (const void *data, int64_t m0, int64_t c0, int64_t n, Direct *direct);
 
-/* Packs channels [c0, c0 + n_c) of all taps of columns [n0, n0 + n): rows tap * n_c + c - c0 of the panels. temp has room
- * for a block of weights. */
+/* Packs channels [c0, c0 + n_c) of all taps of columns [n0, n0 + n): rows tap * n_c + c - c0 of the panels. */
 typedef struct
 {
   const void *w;
