@@ -363,6 +363,7 @@ test_texts_are_kept (void)
       g_autoptr (EaselPicture) picture = paint (&f, &s, NULL, NULL, &error);
 
       g_assert_no_error (error);
+      g_assert_nonnull (picture);
       g_assert_cmpuint (self->encodings, ==, 2); /* the prompt and the negative one */
       s.seed++;
     }
