@@ -3,7 +3,7 @@
  * A diffusers folder as it is on the Hub: model_index.json names the pipeline class and, for each component, library
  * and class. Nothing is known by name: everything is read from the configuration. One file of our own may lie beside
  * model_index.json: easel.json, how a model was trained where that differs from its pipeline's defaults (members:
- * engine/sana/habits.h).
+ * engine/core/habits.h).
  */
 #pragma once
 

@@ -185,6 +185,10 @@ check_rules (SanaPipeline *self, const EaselRequestSettings *s, GError **error)
     return bad (error, "A prompt may have 2 to 8192 tokens, not %d", s->max_tokens);
   if (s->frames > 1)
     return bad (error, "This model makes pictures, not clips of %d frames", s->frames);
+  if (s->input)
+    return bad (error, "This model makes pictures from words alone and cannot begin with \"%s\"", s->input);
+  if (s->dynamic_guidance)
+    return bad (error, "Dynamic guidance is for clips; this model makes pictures");
   if (s->noise && strcmp (s->noise, "cpu") != 0 && strcmp (s->noise, "cuda") != 0)
     return bad (error, "There is no noise called \"%s\"; there are \"cpu\" and \"cuda\"", s->noise);
   if (s->precision && strcmp (s->precision, easel_dtype_name (self->device->act_dtype)) != 0)

@@ -207,6 +207,8 @@ typedef struct
   double guidance;
   const char *sampler, *noise, *precision;
   int frames, max_tokens;
+  const char *input;
+  gboolean dynamic_guidance;
   const char *says;
 } Rule;
 
@@ -226,6 +228,8 @@ test_rules (void)
     { .precision = "bf16", .says = "computes in f32" },
     { .frames = 9, .says = "clips" },
     { .max_tokens = 1, .says = "token" },
+    { .input = "cat.png", .says = "words alone" },
+    { .dynamic_guidance = TRUE, .says = "Dynamic guidance" },
     { .steps = 9999, .says = "steps" },
   };
   Fixture f = { 0 };
@@ -245,6 +249,8 @@ test_rules (void)
       s.noise = r->noise;
       s.precision = r->precision;
       s.frames = r->frames;
+      s.input = r->input;
+      s.dynamic_guidance = r->dynamic_guidance;
       s.max_tokens = r->max_tokens ? r->max_tokens : s.max_tokens;
       g_assert_null (resolve (&f, &s, &error));
       g_test_message ("%s", error->message);
