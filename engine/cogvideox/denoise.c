@@ -243,7 +243,7 @@ cog_denoise (const CogDenoise *self, EaselStream *s, EaselTensor out, EaselJob *
       easel_sampler_apply (self->sampler, i, s, l.slots);
       if (self->step_cb)
         self->step_cb (i, s, l.slots[EASEL_SLOT_X], l.clean, self->user_data);
-      if (self->keep_cb && self->keep_every > 0 && (i + 1) % self->keep_every == 0 && i + 1 < n_evaluations
+      if (self->keep_cb && self->keep_every > 0 && ((i + 1) % self->keep_every == 0 || i + 1 == n_evaluations)
           && !easel_stream_is_dry (s))
         keep (self, s, &l, i + 1);
     }

@@ -7,6 +7,9 @@
 static const EaselPipelineClass *const CLASSES[] = {
   &easel_sana_pipeline_class,
   &easel_sana_sprint_pipeline_class,
+  &easel_cogvideox_pipeline_class,
+  &easel_cogvideox_image_pipeline_class,
+  &easel_cogvideox_video_pipeline_class,
   NULL,
 };
 

@@ -49,6 +49,11 @@ struct EaselPipeline
 extern const EaselPipelineClass easel_sana_pipeline_class;        /* SanaPipeline */
 extern const EaselPipelineClass easel_sana_sprint_pipeline_class; /* SanaSprintPipeline */
 
+/* engine/cogvideox */
+extern const EaselPipelineClass easel_cogvideox_pipeline_class;       /* CogVideoXPipeline */
+extern const EaselPipelineClass easel_cogvideox_image_pipeline_class; /* CogVideoXImageToVideoPipeline */
+extern const EaselPipelineClass easel_cogvideox_video_pipeline_class; /* CogVideoXVideoToVideoPipeline */
+
 /* The class for a folder; UNSUPPORTED names the class and lists what is known. */
 const EaselPipelineClass *easel_pipeline_class_find (const char *pipeline_class, GError **error);
 

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The models of a folder, opened when first needed, and what a job will need, measured by running it on the dry device.
+ */
+#include "engine/cogvideox/pipeline-private.h"
+
+#include <unistd.h>
+
+/* ---------------------------------------------------------------------------------------------------------- parts */
+
+static EaselWeights *
+open_component (CogPipeline *self, const char *component, const char *variant, JsonObject **config, GError **error)
+{
+  if (!(*config = easel_model_folder_config (self->folder, component, error)))
+    return NULL;
+  return easel_model_folder_weights (self->folder, component, variant, error);
+}
+
+gboolean
+cog_parts_load_encoder (CogPipeline *self, CogParts *parts, GError **error)
+{
+  JsonObject *config;
+  EaselWeights *weights;
+
+  if (parts->encoder)
+    return TRUE;
+  if (!(weights = open_component (self, "text_encoder", self->variant, &config, error)))
+    return FALSE;
+  parts->encoder = easel_t5_new (config, weights, parts->device, error);
+  parts->encoder_weights = parts->encoder ? weights : NULL;
+  if (!parts->encoder || easel_t5_hidden_size (parts->encoder) == self->config.text_dim)
+    return parts->encoder != NULL;
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED,
+               "The text encoder gives %d channels and the transformer takes %d: they do not belong together",
+               easel_t5_hidden_size (parts->encoder), self->config.text_dim);
+  cog_parts_drop_encoder (parts);
+  return FALSE;
+}
+
+gboolean
+cog_parts_load_transformer (CogPipeline *self, CogParts *parts, GError **error)
+{
+  JsonObject *config;
+  EaselWeights *weights;
+
+  if (parts->transformer)
+    return TRUE;
+  if (!(weights = open_component (self, "transformer", self->variant, &config, error)))
+    return FALSE;
+  parts->transformer = easel_cog_transformer_new (config, weights, parts->device, error);
+  return parts->transformer != NULL;
+}
+
+gboolean
+cog_parts_load_vae (CogPipeline *self, CogParts *parts, GError **error)
+{
+  JsonObject *config;
+  EaselWeights *weights;
+
+  if (parts->vae)
+    return TRUE;
+  if (!(weights = open_component (self, "vae", NULL, &config, error)))
+    return FALSE;
+  parts->vae = easel_cog_vae_new (config, weights, parts->device, error);
+  return parts->vae != NULL;
+}
+
+void
+cog_parts_drop_encoder (CogParts *parts)
+{
+  g_clear_pointer (&parts->encoder, easel_t5_free);
+  parts->encoder_weights = NULL;
+}
+
+void
+cog_parts_clear (CogParts *parts)
+{
+  cog_parts_drop_encoder (parts);
+  g_clear_pointer (&parts->transformer, easel_cog_transformer_free);
+  g_clear_pointer (&parts->vae, easel_cog_vae_free);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- plans */
+
+/* Bytes a job may use: a share of what the machine has, so that the same request chooses the same plan. */
+static guint64
+budget (EaselDevice *device)
+{
+  const long pages = sysconf (_SC_PHYS_PAGES), size = sysconf (_SC_PAGESIZE);
+
+  if (device->memory_limit)
+    return device->memory_limit;
+  if (!device->maps_weights || pages <= 0 || size <= 0)
+    return G_MAXUINT64;
+  return (guint64) pages * size / 10 * 7;
+}
+
+/* Runs the recipe dry. */
+static gboolean
+measure (CogPipeline *self, const CogRecipe *r, EaselPlan *plan, GError **error)
+{
+  CogResult result = { 0 };
+  EaselStream *s = NULL;
+  gboolean ok;
+
+  if (easel_stream_open (self->dry.device, 0, &s) != EASEL_STATUS_OK)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory to plan");
+      return FALSE;
+    }
+  ok = cog_generate (self, &self->dry, s, r, NULL, NULL, &result, error);
+  plan->activations_bytes = s->peak;
+  plan->flops = s->flops;
+  plan->encode_flops = result.encode_flops;
+  plan->step_flops = result.denoise_flops / easel_sampler_n_evaluations (r->sampler);
+  plan->decode_flops = result.decode_flops;
+  easel_stream_close (&s);
+  return ok;
+}
+
+static char *
+say (const CogRecipe *r, const EaselPlan *plan)
+{
+  g_autofree char *peak = g_format_size (plan->peak_bytes), *weights = g_format_size (plan->weights_bytes);
+  g_autofree char *tiles = r->tiling.tile_width > 0 ? g_strdup_printf (", decoded in tiles of %d × %d pixels",
+                                                                       r->tiling.tile_width, r->tiling.tile_height)
+                                                    : g_strdup ("");
+
+  return g_strdup_printf ("%d frames of %d × %d in %d steps: %s of memory, %s of it weights%s", plan->frames,
+                          plan->width, plan->height, plan->steps, peak, weights, tiles);
+}
+
+/* Tiles smaller than the clip that cover it exactly. */
+static gboolean
+makes_sense (CogPipeline *self, const CogRecipe *r, const EaselCogTiling *t)
+{
+  int height, width;
+
+  if (t->tile_width == 0)
+    return TRUE;
+  if (r->settings->width <= t->tile_width && r->settings->height <= t->tile_height)
+    return FALSE;
+  easel_cog_vae_size (self->dry.vae, t, r->h, r->w, &height, &width);
+  return height == r->settings->height && width == r->settings->width;
+}
+
+gboolean
+cog_plan_make (CogPipeline *self, CogRecipe *r, int attempt, EaselPlan *plan, gboolean *keep_encoder, GError **error)
+{
+  const guint64 limit = budget (self->device);
+  EaselCogTiling tilings[4] = { { 0 }, { 0 }, { 256, 256, 0.25, 0.25 }, { 128, 128, 0.25, 0.25 } };
+  guint64 encoder, models;
+  gboolean fits = TRUE;
+
+  *plan = (EaselPlan){ .steps = r->settings->steps, .width = r->settings->width, .height = r->settings->height,
+                       .frames = r->settings->frames };
+  easel_cog_vae_default_tiling (self->dry.vae, &tilings[1]);
+  for (gsize i = 0; i < G_N_ELEMENTS (tilings); i++)
+    {
+      if (!makes_sense (self, r, &tilings[i]))
+        continue;
+      r->tiling = tilings[i];
+      if (!measure (self, r, plan, error))
+        return FALSE;
+      encoder = easel_weights_bytes (self->dry.encoder_weights);
+      models = easel_cog_transformer_weights_bytes (self->dry.transformer) + easel_cog_vae_weights_bytes (self->dry.vae);
+      *keep_encoder = self->device->maps_weights || encoder + models + plan->activations_bytes <= limit;
+      plan->weights_bytes = *keep_encoder && !self->device->maps_weights ? encoder + models : MAX (encoder, models);
+      plan->peak_bytes = plan->weights_bytes + plan->activations_bytes;
+      fits = plan->peak_bytes <= limit;
+      if (fits && attempt-- == 0)
+        {
+          plan->summary = say (r, plan);
+          return TRUE;
+        }
+    }
+  /* Nothing fits what there should be: the smallest is tried once, the device has the last word. */
+  if (!fits && attempt == 0)
+    {
+      plan->summary = say (r, plan);
+      return TRUE;
+    }
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY,
+               "Not enough memory for %d frames of %d × %d pixels, even in tiles; choose fewer frames or a smaller size",
+               plan->frames, plan->width, plan->height);
+  return FALSE;
+}
