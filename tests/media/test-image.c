@@ -33,7 +33,7 @@ static const struct
   { "newline", "first line\nsecond line\n\n  indented\tand a tab", 0 },
   { "carriage-return", "first\r\nsecond\rthird", 0 },
   { "markup", "<b>\"bold\" & 'quoted'</b> ]]> <?xml ?> <!-- --> &amp; {\"json\": true}", 0 },
-  { "control", "bell \x07 escape \x1b[31m delete \x7f next-line \xc2\x85 done", 0 },
+  { "control", "bell \x07 escape \x1b[31m unit \x1f separator, delete \x7f next-line \xc2\x85 done", 0 },
   { "noncharacter", "bounds \xef\xbf\xbe \xef\xbf\xbf \xf4\x8f\xbf\xbf", 0 },
   { "long", "a long prompt that goes on, ", 60 << 10 },
   { "long-cjk", "山川草木", 60 << 10 },
