@@ -37,8 +37,16 @@ def index(folder, name, **parts):
 
 
 def tokenizer(folder, name):
-    if not os.path.isdir(f"{folder}/tokenizer"):
+    if os.path.isdir(f"{folder}/tokenizer"):
+        return
+    if os.path.isdir(f"{HERE}/../{name}/tokenizer"):
         shutil.copytree(f"{HERE}/../{name}/tokenizer", f"{folder}/tokenizer")
+    elif name == "starter-cogvideox":
+        import tokenizers_make
+
+        os.makedirs(f"{folder}/tokenizer")
+        shutil.copy(f"{HERE}/spiece.model", f"{folder}/tokenizer/spiece.model")
+        tokenizers_make.t5(f"{folder}/tokenizer")
 
 
 def image(out, folder):

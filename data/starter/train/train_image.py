@@ -148,7 +148,7 @@ def pool(a):
 
     vae, sp = the_dcae(a), tokenizer()
     enc = compiled(channels_last(vae.encoder.to(torch.bfloat16)))
-    os.makedirs(f"{a.out}/pool", exist_ok=True)
+    os.makedirs(f"{a.scratch}/pool", exist_ok=True)
     clock, n, bs = Clock(a.minutes), 0, 64 if cuda else 4
     jobs = (
         (a.seed * 100000 + k, ("wide" if k % 24 == 7 else "tall" if k % 24 == 15 else "square")) for k in range(10**6)
@@ -161,7 +161,7 @@ def pool(a):
                 for i in range(0, len(E), bs):
                     x = draw(E[i : i + bs], B[i : i + bs], h, ww).bfloat16()
                     L.append(enc(x.contiguous(memory_format=torch.channels_last)).half().cpu())
-            f = f"{a.out}/pool/{kind}_{seed:08d}.npz"
+            f = f"{a.scratch}/pool/{kind}_{seed:08d}.npz"
             np.savez(f + ".tmp.npz", lat=torch.cat(L).numpy(), ids=I, attr=A, ent=E, bg=B)
             os.replace(f + ".tmp.npz", f)
             n += len(E)
@@ -169,7 +169,7 @@ def pool(a):
             if clock.progress() > 1 or n >= a.scenes:
                 w.terminate()
                 break
-    z = torch.from_numpy(np.load(sorted(glob.glob(f"{a.out}/pool/square_*.npz"))[0])["lat"]).float()
+    z = torch.from_numpy(np.load(sorted(glob.glob(f"{a.scratch}/pool/square_*.npz"))[0])["lat"]).float()
     between, each = z.std(0).mean().item(), z.std((0, 2, 3))
     log(f"between pictures {between:.3f}, channels {each.min():.3f} to {each.max():.3f}")
     if between < 0.5 or each.min() < 0.5 or each.max() > 2:
@@ -248,7 +248,7 @@ def transformer(a):
     opt = adam([(rest, lr / 2), (list(te.parameters()), 2e-4), (list(head.parameters()), lr / 2)])
     params = list(m.parameters()) + list(te.parameters())
     mean, n, spent = Mean(params), 0, 0.0
-    state = f"{a.out}/state.pt"
+    state = f"{a.scratch}/state.pt"
     if os.path.exists(state):
         s = torch.load(state, weights_only=False, map_location=dev)
         (
@@ -259,7 +259,7 @@ def transformer(a):
         )
         muon.m, mean.e, mean.n, n, spent = s["muon"], s["mean"], s["n"], s["n"], s["spent"]
         log("going on at step", n)
-    pools = {k: Pool(f"{a.out}/pool", k) for k in CANVAS}
+    pools = {k: Pool(f"{a.scratch}/pool", k) for k in CANVAS}
     log("pool", {k: p.n for k, p in pools.items()})
     f = compiled(sana_fast.forward)
     empty = torch.zeros(models.IMAGE_TOKENS, dtype=torch.long, device=dev)
@@ -327,6 +327,7 @@ if __name__ == "__main__":
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("stage", choices=["dcae", "text", "take", "pool", "transformer"])
     ap.add_argument("--out", required=True)
+    ap.add_argument("--scratch", help="where the pool and state.pt go, if not to --out")
     ap.add_argument("--minutes", type=float, default=5)
     ap.add_argument("--model", default=f"{HERE}/../starter-sana")
     ap.add_argument("--scenes", type=int, default=100000)
@@ -335,6 +336,7 @@ if __name__ == "__main__":
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2) if cuda else 1)
     a = ap.parse_args()
+    a.scratch = a.scratch or a.out
     os.makedirs(a.out, exist_ok=True)
     captions.WORDS = open(f"{HERE}/words.txt").read().split()
     globals()[a.stage](a)

@@ -170,7 +170,7 @@ def transformer(a):
     ent, bg, attr, ids = some_clips(a.seed + 1, a.scenes if cuda else 64)
     torch.manual_seed(a.seed)
     m, te = models.make_cog().to(dev), models.make_t5().to(dev)
-    begin, state, n, spent = time.time(), f"{a.out}/state-video.pt", 0, 0.0
+    begin, state, n, spent = time.time(), f"{a.scratch}/state-video.pt", 0, 0.0
     params = list(m.parameters()) + list(te.parameters())
     opt, mean = adam([(m.parameters(), a.rate or 1e-3), (te.parameters(), 3e-4)]), Mean(params, 0.999)
     if os.path.exists(state):
@@ -253,11 +253,14 @@ if __name__ == "__main__":
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("stage", choices=["vae", "transformer"])
     ap.add_argument("--out", required=True)
+    ap.add_argument("--scratch", help="where state-video.pt goes, if not to --out")
     ap.add_argument("--minutes", type=float, default=7)
     ap.add_argument("--scenes", type=int, default=60000)
     ap.add_argument("--batch", type=int, default=0)
     ap.add_argument("--rate", type=float, default=0)
     ap.add_argument("--seed", type=int, default=1)
     a = ap.parse_args()
+    a.scratch = a.scratch or a.out
     os.makedirs(a.out, exist_ok=True)
+    os.makedirs(a.scratch, exist_ok=True)
     globals()[a.stage](a)
