@@ -105,7 +105,8 @@ pipeline_open (const EaselPipelineClass *klass, gboolean sprint, EaselModelFolde
 {
   SanaPipeline *self = g_new0 (SanaPipeline, 1);
   g_autofree char *tokenizer = NULL;
-  const EaselHabits habits = { .human_instruction = TRUE, .max_tokens = 300, .steps = sprint ? 2 : 20, .guidance = 4.5 };
+  const EaselHabits habits = { .human_instruction = TRUE, .max_tokens = 300, .steps = sprint ? 2 : 20,
+                               .guidance = 4.5 };
 
   self->base.klass = klass;
   self->sprint = sprint;
