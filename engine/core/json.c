@@ -49,6 +49,43 @@ bad (Lexer *self, const char *why, GError **error)
   return FALSE;
 }
 
+/* Four hexadecimal digits at p; -1 when they are not. */
+static int
+hex4 (const char *p, const char *end)
+{
+  int code = 0;
+  if (end - p < 4)
+    return -1;
+  for (int i = 0; i < 4; i++)
+    {
+      if (!g_ascii_isxdigit (p[i]))
+        return -1;
+      code = code << 4 | g_ascii_xdigit_value (p[i]);
+    }
+  return code;
+}
+
+/* At the u of an escape; moves to its last digit. NUL would end a C string, so that two names become one; half a
+ * surrogate pair is no character. */
+static gboolean
+lex_unicode (Lexer *self, GError **error)
+{
+  int code = hex4 (self->at + 1, self->end);
+  if (code < 0)
+    return bad (self, "a wrong \\u escape", error);
+  if (code == 0)
+    return bad (self, "a NUL character in a string", error);
+  self->at += 4;
+  if (code < 0xd800 || code > 0xdfff)
+    return TRUE;
+  const char *next = self->at + 1;
+  int low = self->end - next > 2 && next[0] == '\\' && next[1] == 'u' ? hex4 (next + 2, self->end) : -1;
+  if (code > 0xdbff || low < 0xdc00 || low > 0xdfff)
+    return bad (self, "half a character (a surrogate) in a string", error);
+  self->at += 6;
+  return TRUE;
+}
+
 static gboolean
 lex_string (Lexer *self, GError **error)
 {
@@ -69,19 +106,8 @@ lex_string (Lexer *self, GError **error)
       c = (guchar) *self->at;
       if (c == 'u')
         {
-          if (self->end - self->at < 5)
-            break;
-          gboolean zero = TRUE;
-          for (int i = 1; i <= 4; i++)
-            {
-              if (!g_ascii_isxdigit (self->at[i]))
-                return bad (self, "a wrong \\u escape", error);
-              zero = zero && self->at[i] == '0';
-            }
-          /* C strings end there: two different names would become one. */
-          if (zero)
-            return bad (self, "a NUL character in a string", error);
-          self->at += 4;
+          if (!lex_unicode (self, error))
+            return FALSE;
         }
       else if (!strchr ("\"\\/bfnrt", c) || c == '\0')
         return bad (self, "a wrong escape", error);
@@ -315,6 +341,20 @@ easel_json_load (const char *path, GError **error)
   gsize length = 0;
   g_autofree char *text = easel_read_small_file (path, EASEL_JSON_MAX_BYTES, &length, error);
   return text ? easel_json_parse (text, length, path, error) : NULL;
+}
+
+char *
+easel_json_to_text (JsonNode *root)
+{
+  g_autofree char *text = json_to_string (root, FALSE);
+  GString *out = g_string_sized_new (strlen (text) + 16);
+  /* Without indentation a control character can only be inside a string. */
+  for (const char *p = text; *p; p++)
+    if ((guchar) *p < 0x20)
+      g_string_append_printf (out, "\\u%04x", (guint) (guchar) *p);
+    else
+      g_string_append_c (out, *p);
+  return g_string_free (out, FALSE);
 }
 
 /* ---- fields ---- */

@@ -31,6 +31,9 @@ JsonObject *easel_json_parse (const char *text, gsize length, const char *where,
 JsonObject *easel_json_parse_strict (const char *text, gsize length, const char *where, gboolean refuse_duplicates,
                                      GError **error);
 
+/* One line of JSON, caller frees. (json-glib leaves most control characters in strings as they are; JSON does not.) */
+char *easel_json_to_text (JsonNode *root);
+
 /* A view of an object with the name of its file for errors; getters record the first error. Check once at the end. */
 typedef struct
 {

@@ -90,14 +90,21 @@ easel_model_folder_open (const char *path, GError **error)
         g_propagate_error (error, g_steal_pointer (&local));
       return NULL;
     }
+  return easel_model_folder_new (path, index, error);
+}
+
+EaselModelFolder *
+easel_model_folder_new (const char *path, JsonObject *index, GError **error)
+{
   EaselModelFolder *self = g_new0 (EaselModelFolder, 1);
   self->path = g_canonicalize_filename (path, NULL);
   self->name = name_of_path (self->path);
   self->index = index;
   self->configs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_object_unref);
-  EaselFields fields = easel_fields (index, index_path);
+  g_autofree char *where = g_build_filename (path, "model_index.json", NULL);
+  EaselFields fields = easel_fields (index, where);
   if (!easel_fields_string (&fields, "_class_name", NULL) && !fields.error)
-    fields.error = g_error_new (EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s names no pipeline class.", index_path);
+    fields.error = g_error_new (EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s names no pipeline class.", where);
   if (!easel_fields_done (&fields, error) || !check_components (self, error))
     g_clear_pointer (&self, easel_model_folder_free);
   return self;

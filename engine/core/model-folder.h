@@ -16,6 +16,8 @@ typedef struct EaselModelFolder EaselModelFolder;
 
 /* Reads model_index.json and checks that every component it names has its folder. NOT_FOUND, DAMAGED, UNSUPPORTED. */
 EaselModelFolder *easel_model_folder_open (const char *path, GError **error);
+/* The same with the contents of model_index.json given; takes the object. */
+EaselModelFolder *easel_model_folder_new (const char *path, JsonObject *index, GError **error);
 void easel_model_folder_free (EaselModelFolder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselModelFolder, easel_model_folder_free)
 

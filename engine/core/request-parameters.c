@@ -34,7 +34,7 @@ add_pair (GString *line, const char *key, const char *value)
     }
   g_autoptr (JsonNode) node = json_node_new (JSON_NODE_VALUE);
   json_node_set_string (node, value);
-  g_autofree char *quoted = json_to_string (node, FALSE);
+  g_autofree char *quoted = easel_json_to_text (node);
   g_string_append (line, quoted);
 }
 
@@ -272,7 +272,10 @@ read_pair (Reader *reader, const char *key, const char *value)
   else if (!strcmp (key, "count"))
     set_int (&s->count, value, EASEL_REQUEST_MAX_COUNT);
   else if (!strcmp (key, "frames"))
-    set_int (&s->frames, value, EASEL_REQUEST_MAX_FRAMES);
+    {
+      set_int (&s->frames, value, EASEL_REQUEST_MAX_FRAMES);
+      s->frames = s->frames > 1 ? s->frames : 0; /* one frame is a picture, and not written */
+    }
   else if (!strcmp (key, "fps"))
     read_double (value, 1000.0, &s->fps);
   else if (!strcmp (key, "dynamic guidance"))

@@ -204,12 +204,7 @@ easel_request_to_json (EaselRequest *self)
   set_word (object, "precision", s->precision);
   g_autoptr (JsonNode) root = json_node_new (JSON_NODE_OBJECT);
   json_node_set_object (root, object);
-  g_autofree char *text = json_to_string (root, FALSE);
-  if (!strchr (text, '\x1f'))
-    return g_steal_pointer (&text);
-  /* json-glib 1.6 escapes every control character but U+001F, which then is no JSON. */
-  g_auto (GStrv) parts = g_strsplit (text, "\x1f", -1);
-  return g_strjoinv ("\\u001f", parts);
+  return easel_json_to_text (root);
 }
 
 EaselRequest *

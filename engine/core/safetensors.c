@@ -448,7 +448,7 @@ easel_safetensors_write (const char *path, guint n, const char *const *names, co
       }
   g_autoptr (JsonNode) root = json_node_new (JSON_NODE_OBJECT);
   json_node_set_object (root, header);
-  g_autofree char *text = json_to_string (root, FALSE);
+  g_autofree char *text = easel_json_to_text (root);
   gsize length = strlen (text), padded = (length + 7) / 8 * 8;
   guint8 prefix[8];
   for (int i = 0; i < 8; i++)

@@ -92,7 +92,7 @@ full (void)
 {
   EaselRequestSettings s = EASEL_REQUEST_SETTINGS_INIT;
   s.model = "starter-sana";
-  s.prompt = "a \"red\" cube,\n\tSteps: many – ünïcödé 🎨 \\ \x7f <bos>";
+  s.prompt = "a \"red\" cube,\n\tSteps: many – ünïcödé 🎨 \\ \x01\x1f\x7f <bos>";
   s.negative = "blurry,\nNegative prompt: twice";
   s.width = 768;
   s.height = 1344;
