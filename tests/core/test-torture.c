@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Torture: allocation N of the device fails, for every N of a tiny job; a job is cancelled at every report it makes. Each
- * time an error or a cancel, all memory back, and the next job gives the same picture as ever. Run it under the address
- * and leak sanitizers to see that nothing on the host is lost either.
+ * Torture: allocation N of the device fails, for every N of a tiny job; a job is cancelled at every report it makes.
+ * Each time an error or a cancel, all memory back, and the next job gives the same picture as ever. Run it under the
+ * address and leak sanitizers to see that nothing on the host is lost either.
  */
 #include <string.h>
 
