@@ -308,12 +308,16 @@ main (int argc, char **argv)
   const char *command, *repo, *revision, *precision;
 
   s->network_wait_ms = 0;
+  g_clear_pointer (&s->endpoint, g_free); /* the option parser replaces without freeing */
+  g_clear_pointer (&s->cache_dir, g_free);
   g_option_context_add_main_entries (context, options, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error) || argc < 2)
     {
       fprintf (stderr, "hubtool: %s\n", error ? error->message : "what?");
       return 2;
     }
+  if (!s->cache_dir)
+    s->cache_dir = g_strdup ("cache");
   command = argv[1];
   repo = argc > 2 ? argv[2] : "";
   revision = argc > 3 && *argv[3] ? argv[3] : NULL;
