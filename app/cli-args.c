@@ -34,7 +34,8 @@ const CliOption cli_options[] = {
   { "count", 'c', CLI_TYPE_INT, AT (count), RUNS, 1, 10000, "N",
     "pictures for each prompt, with seeds S, S+1, … (default: 1)" },
   { "output", 'o', CLI_TYPE_STRING, AT (output), CLI_GENERATE | CLI_REPRODUCE, 0, 0, "FILE",
-    "where to write; .png, .jpg or .webp decides the format. May hold\n"
+    "where to write; .png, .jpg or .webp decides the format, for clips\n"
+    ".mp4, .webm, .webp, or .png for numbered pictures. May hold\n"
     "{seed}, {n} (1, 2, …) and {prompt}; 'folder/' derives the name from\n"
     "prompt and seed (default: that, in the current folder)" },
   { "force", 'f', CLI_TYPE_FLAG, AT (force), CLI_GENERATE | CLI_REPRODUCE, 0, 0, NULL, "write over an existing FILE" },
@@ -50,6 +51,17 @@ const CliOption cli_options[] = {
     "compute at exactly the size asked for, not at the nearest one the\nmodel was trained for" },
   { "max-tokens", 0, CLI_TYPE_INT, AT (max_tokens), RUNS, 1, 4096, "N",
     "how much of the prompt the model reads (default: the model's)" },
+  { "frames", 0, CLI_TYPE_INT, AT (frames), RUNS, 1, 10000, "N",
+    "length of a clip; the model says which lengths it can make\n(default: the model's)" },
+  { "fps", 0, CLI_TYPE_DOUBLE, AT (fps), RUNS, 0, 0, "F", "frames a second of a clip (default: the model's)" },
+  { "input", 'i', CLI_TYPE_STRING, AT (input), RUNS, 0, 0, "FILE",
+    "a picture or clip to begin with, for models that take one" },
+  { "strength", 0, CLI_TYPE_DOUBLE, AT (strength), RUNS, 0, 0, "S",
+    "how much of the clip in --input is made anew, above 0 to 1\n(default: 0.8)" },
+  { "dynamic-guidance", 0, CLI_TYPE_FLAG, AT (dynamic_guidance), RUNS, 0, 0, NULL,
+    "clips: let the guidance grow while the clip takes shape" },
+  { "checkpoint", 0, CLI_TYPE_STRING, AT (checkpoint), CLI_GENERATE, 0, 0, "FILE",
+    "clips: keep the latents in this file while working, and go on from\nit when the same clip was interrupted" },
   { "noise", 0, CLI_TYPE_STRING, AT (noise), RUNS, 0, 0, "cpu|cuda",
     "whose random numbers a seed means: those PyTorch draws on the CPU or\non a CUDA card (default: cpu)" },
   { "device", 'd', CLI_TYPE_STRING, AT (device), ENGINE, 0, 0, "cpu|cuda",

@@ -7,7 +7,10 @@
 
 #include <stdio.h>
 
+#include <glib/gstdio.h>
+
 #include "engine/media/image-file.h"
+#include "engine/media/video-file.h"
 #include "engine/samplers/sampler.h"
 
 /* One picture to make. */
@@ -99,16 +102,30 @@ plan_tasks (GPtrArray *tasks, GPtrArray *wishes, const CliArgs *args, GError **e
   return ok;
 }
 
+/* A clip in a name without an ending of its own becomes numbered pictures; a picture never becomes a film. */
+static gboolean
+write_result (EaselPicture *picture, const Task *task, const CliArgs *args, GError **error)
+{
+  const EaselImageOptions image = { .quality = args->quality, .no_metadata = args->no_metadata,
+                                    .overwrite = args->force };
+  const EaselVideoOptions video = { .quality = args->quality, .no_metadata = args->no_metadata,
+                                    .overwrite = args->force };
+
+  if (picture->n_frames > 1 || easel_video_is_container (task->path))
+    return easel_video_write (picture, task->path, &video, error);
+  return easel_image_write (picture, task->path, &image, error);
+}
+
 static gboolean
 run_task (EaselEngine *engine, const Task *task, const CliArgs *args, CliProgress *progress, GError **error)
 {
-  EaselImageOptions options = { .quality = args->quality, .no_metadata = args->no_metadata,
-                                .overwrite = args->force };
   gint64 start = g_get_monotonic_time ();
-  g_autoptr (EaselPicture) picture = cli_job_run (engine, task->request, progress, args->preview, error);
+  g_autoptr (EaselPicture) picture = cli_job_run (engine, task->request, progress, args, error);
 
-  if (picture == NULL || !easel_image_write (picture, task->path, &options, error))
+  if (picture == NULL || !write_result (picture, task, args, error))
     return FALSE;
+  if (args->checkpoint)
+    g_remove (args->checkpoint);
   cli_progress_done (progress, task->path, picture, (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC);
   return TRUE;
 }

@@ -12,6 +12,7 @@
 #include "engine/core/model-folder.h"
 #include "engine/core/safetensors.h"
 #include "engine/media/image-file.h"
+#include "engine/media/video-file.h"
 
 static void
 print_metadata (GHashTable *metadata)
@@ -113,12 +114,15 @@ inspect_safetensors (const CliArgs *args, const char *path, GError **error)
 static CliStatus
 inspect_picture (const CliArgs *args, const char *path, GError **error)
 {
-  g_autoptr (GHashTable) texts = easel_image_read_texts (path, error);
-  g_autoptr (EaselRequest) request = texts ? easel_image_read_request (path, error) : NULL;
+  const gboolean film = easel_video_is_container (path);
+  g_autoptr (GHashTable) texts = film ? easel_video_read_texts (path, error) : easel_image_read_texts (path, error);
+  g_autoptr (EaselRequest) request = NULL;
   g_autofree char *json_text = NULL;
   g_autofree char *parameters = NULL;
   CliJson json;
 
+  if (texts)
+    request = film ? easel_video_read_request (path, error) : easel_image_read_request (path, error);
   if (request == NULL)
     return CLI_FAILED;
   json_text = easel_request_to_json (request);
@@ -244,7 +248,8 @@ cli_inspect (const CliArgs *args)
 
   if (g_file_test (path, G_FILE_TEST_IS_DIR))
     status = inspect_folder (args, path, &error);
-  else if (looks_like_picture (path) || g_str_has_suffix (path, ".png") || g_str_has_suffix (path, ".jpg")
+  else if (easel_video_is_container (path) || looks_like_picture (path) || g_str_has_suffix (path, ".png")
+           || g_str_has_suffix (path, ".jpg")
            || g_str_has_suffix (path, ".webp"))
     status = inspect_picture (args, path, &error);
   else

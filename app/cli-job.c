@@ -119,8 +119,9 @@ set_current (EaselJob *job)
 }
 
 EaselPicture *
-cli_job_run (EaselEngine *engine, EaselRequest *request, CliProgress *progress, const char *preview, GError **error)
+cli_job_run (EaselEngine *engine, EaselRequest *request, CliProgress *progress, const CliArgs *args, GError **error)
 {
+  const char *preview = args ? args->preview : NULL;
   g_autoptr (EaselJob) job = easel_job_new (request);
   g_autoptr (GPtrArray) pictures = NULL;
   Observed *observed = g_new0 (Observed, 1);
@@ -131,6 +132,8 @@ cli_job_run (EaselEngine *engine, EaselRequest *request, CliProgress *progress, 
   g_object_set_data_full (G_OBJECT (job), "observed", observed, observed_free);
   easel_job_set_observer (job, observe, observed);
   easel_job_set_wants_preview (job, preview != NULL);
+  if (args && args->checkpoint)
+    easel_job_set_checkpoint (job, args->checkpoint, 5);
 
   set_current (job);
   easel_engine_submit_job (engine, job);

@@ -61,6 +61,11 @@ cli_wish_request (const CliWish *wish, const CliArgs *args, int i, GError **erro
   settings.human_instruction = !args->no_instruction;
   settings.max_tokens = args->max_tokens;
   settings.noise = args->noise;
+  settings.frames = args->frames;
+  settings.fps = args->fps;
+  settings.input = args->input;
+  settings.strength = args->strength;
+  settings.dynamic_guidance = args->dynamic_guidance;
   return easel_request_new (&settings, error);
 }
 

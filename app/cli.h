@@ -35,10 +35,13 @@ typedef struct
 {
   GPtrArray *positional; /* what is no option */
   GPtrArray *models;     /* --models DIR, each */
-  const char *model, *prompt, *negative, *prompts, *output, *sampler, *device, *noise, *preview;
+  const char *model, *prompt, *negative, *prompts, *output, *sampler, *device, *noise, *preview,
+      *input, *checkpoint;
   int width, height; /* 0: not said */
-  int steps, count, quality, max_tokens, threads; /* 0: not said */
+  int steps, count, quality, max_tokens, threads, frames; /* 0: not said */
   double guidance; /* < 0: not said */
+  double fps, strength; /* 0: not said */
+  gboolean dynamic_guidance;
   gint64 seed;     /* < 0: not said */
   GPtrArray *imports; /* --import DIR, each */
   const char *revision, *precision, *cache, *endpoint, *limit; /* of `models pull` and its like */
@@ -183,9 +186,9 @@ void cli_progress_done (CliProgress *self, const char *path, const EaselPicture 
 void cli_progress_error (CliProgress *self, const GError *error);
 void cli_progress_end (CliProgress *self, int n_done);
 
-/* cli-job.c: runs one request to its end; Ctrl+C cancels it. NULL with an error (CANCELLED). preview: file that shows
- * the picture as it grows, or NULL. */
-EaselPicture *cli_job_run (EaselEngine *engine, EaselRequest *request, CliProgress *progress, const char *preview,
+/* cli-job.c: runs one request to its end; Ctrl+C cancels it. NULL with an error (CANCELLED). args: those
+ * of generate (preview, checkpoint), or NULL. */
+EaselPicture *cli_job_run (EaselEngine *engine, EaselRequest *request, CliProgress *progress, const CliArgs *args,
                            GError **error);
 /* Blocks SIGINT and SIGTERM in this thread and those it starts, and watches for them. Before the engine is made. */
 void cli_job_watch_signals (void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One forward pass: patches, time, blocks, and back to latents. Each sample's tokens are its text, then its clip, in one
- * piece of memory; attention and the feed-forward see them as one sequence, norms and gates as two.
+ * One forward pass: patches, time, blocks, and back to latents. Each sample's tokens are its text, then its clip, in
+ * one piece of memory; attention and the feed-forward see them as one sequence, norms and gates as two.
  */
 #include "engine/cogvideox/transformer-private.h"
 
@@ -222,7 +222,8 @@ finish (const EaselCogTransformer *self, EaselStream *s, const EaselCogContext *
     return;
   for (int b = 0; b < B; b++)
     {
-      EaselTensor rows = part_of (tokens, x, b, FALSE), y = easel_tensor_as (easel_tensor_rows (clip, b, 1), x->n_clip, C);
+      EaselTensor rows = part_of (tokens, x, b, FALSE);
+      EaselTensor y = easel_tensor_as (easel_tensor_rows (clip, b, 1), x->n_clip, C);
 
       easel_norm (s, .kind = EASEL_NORM_LAYER, .x = rows, .weight = self->norm_final.w, .bias = self->norm_final.b,
                   .y = rows, .eps = (float) c->norm_eps);

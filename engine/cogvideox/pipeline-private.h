@@ -95,8 +95,8 @@ gboolean cog_plan_make (CogPipeline *self, CogRecipe *recipe, int attempt, Easel
 EaselRequest *cog_resolve (CogPipeline *self, EaselRequest *request, GError **error);
 /* Frames that the model is given of its input: 1 of a picture, all of a clip. */
 int cog_input_frames (const CogRecipe *recipe);
-/* The input of the request as the model wants it, [cog_input_frames, height, width, 3] in [-1, 1], cropped in the middle
- * to the request's shape and resized; g_free. NULL with an error. */
+/* The input of the request as the model wants it, [cog_input_frames, height, width, 3] in [-1, 1], cropped in the
+ * middle to the request's shape and resized; g_free. NULL with an error. */
 float *cog_input_read (const CogRecipe *recipe, GError **error);
 
 /* The file a job leaves its latents in (safetensors: slot.N, and as metadata the request and the evaluation). */

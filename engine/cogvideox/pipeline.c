@@ -4,6 +4,7 @@
  */
 #include "engine/cogvideox/pipeline-private.h"
 #include "engine/media/image-file.h"
+#include "engine/media/video-file.h"
 #include "engine/sana/resolution.h"
 
 #include <string.h>
@@ -91,7 +92,8 @@ pipeline_open (const EaselPipelineClass *klass, CogKind kind, EaselModelFolder *
     {
       habits.max_tokens = self->config.max_text;
       habits.fps = self->config.over_time ? 16 : 8;
-      if (easel_habits_read (&self->habits, easel_model_folder_path (folder), self->config.out_channels, &habits, error))
+      if (easel_habits_read (&self->habits, easel_model_folder_path (folder), self->config.out_channels, &habits,
+                             error))
         return &self->base;
     }
   pipeline_free (&self->base);
@@ -171,8 +173,10 @@ cog_input_read (const CogRecipe *r, GError **error)
 {
   const EaselRequestSettings *s = r->settings;
   const int n = cog_input_frames (r);
-  g_autoptr (EaselPicture) input = easel_image_read (s->input, error);
-  const gsize out_size = (gsize) s->width * s->height * 3, in_size = input ? (gsize) input->width * input->height * 3 : 0;
+  g_autoptr (EaselPicture) input
+      = n > 1 ? easel_video_read (s->input, n, error) : easel_image_read (s->input, error);
+  const gsize out_size = (gsize) s->width * s->height * 3;
+  const gsize in_size = input ? (gsize) input->width * input->height * 3 : 0;
   g_autofree float *frame = NULL, *out = NULL;
 
   if (!input)

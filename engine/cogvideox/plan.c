@@ -163,7 +163,8 @@ cog_plan_make (CogPipeline *self, CogRecipe *r, int attempt, EaselPlan *plan, gb
       if (!measure (self, r, plan, error))
         return FALSE;
       encoder = easel_weights_bytes (self->dry.encoder_weights);
-      models = easel_cog_transformer_weights_bytes (self->dry.transformer) + easel_cog_vae_weights_bytes (self->dry.vae);
+      models = easel_cog_transformer_weights_bytes (self->dry.transformer);
+      models += easel_cog_vae_weights_bytes (self->dry.vae);
       *keep_encoder = self->device->maps_weights || encoder + models + plan->activations_bytes <= limit;
       plan->weights_bytes = *keep_encoder && !self->device->maps_weights ? encoder + models : MAX (encoder, models);
       plan->peak_bytes = plan->weights_bytes + plan->activations_bytes;
@@ -181,7 +182,8 @@ cog_plan_make (CogPipeline *self, CogRecipe *r, int attempt, EaselPlan *plan, gb
       return TRUE;
     }
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY,
-               "Not enough memory for %d frames of %d × %d pixels, even in tiles; choose fewer frames or a smaller size",
+               "Not enough memory for %d frames of %d × %d pixels, even in tiles; choose fewer frames or a smaller "
+               "size",
                plan->frames, plan->width, plan->height);
   return FALSE;
 }

@@ -169,7 +169,7 @@ cog_resolve (CogPipeline *self, EaselRequest *request, GError **error)
   s.steps = s.steps ? s.steps : self->habits.steps;
   s.guidance = s.guidance < 0 ? self->habits.guidance : s.guidance;
   s.max_tokens = s.max_tokens ? s.max_tokens : self->habits.max_tokens;
-  s.human_instruction = FALSE;
+  s.human_instruction = TRUE; /* there is none: not worth a word in files */
   s.strength = kind != COG_FROM_CLIP ? 0 : s.strength > 0 ? s.strength : 0.8;
   s.seed = s.seed < 0 ? (gint64) g_random_int () : s.seed;
   s.count = s.count ? s.count : 1;

@@ -252,7 +252,8 @@ check_sizes (const EaselCogConfig *c, const EaselCogContext *x, EaselTensor text
                  "This model knows its place only in latents of %d x %d, not of %d x %d", c->sample_width,
                  c->sample_height, x->w, x->h);
   else if (c->over_time && (x->h > c->sample_height || x->w > c->sample_width))
-    g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "This model makes latents of at most %d x %d, not %d x %d",
+    g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
+                 "This model makes latents of at most %d x %d, not %d x %d",
                  c->sample_width, c->sample_height, x->w, x->h);
   else
     return TRUE;

@@ -278,8 +278,8 @@ upload_frames (EaselStream *s, const VaePiece *p, int start, int n, int channels
   const size_t mark = easel_stream_mark (s);
 
   if (host)
-    copy_frames (host, p->w, (gint64) p->w * p->h, p->x + start * p->stride_x * channels, p->row_x, p->stride_x, n, p->h,
-                 p->w, channels);
+    copy_frames (host, p->w, (gint64) p->w * p->h, p->x + start * p->stride_x * channels, p->row_x, p->stride_x, n,
+                 p->h, p->w, channels);
   if (x.dtype != EASEL_DTYPE_F32)
     f32 = easel_new (s, EASEL_DTYPE_F32, n, p->h, p->w, channels);
   easel_upload (s, f32, host);
@@ -303,7 +303,8 @@ download_frames (EaselStream *s, EaselTensor y, const VaePiece *p, int start, fl
   if (!host)
     return;
   easel_download (s, host, f32);
-  copy_frames (p->y + start * p->stride_y * channels, p->row_y, p->stride_y, host, w, (gint64) w * h, n, h, w, channels);
+  copy_frames (p->y + start * p->stride_y * channels, p->row_y, p->stride_y, host, w, (gint64) w * h, n, h, w,
+               channels);
 }
 
 static gboolean

@@ -128,7 +128,7 @@ keep_edge (Tiles *t, float *edge, int n, int h, int w, gboolean vertical)
       }
 }
 
-/* The tile whose first pixel in x is (i, j), row and column of the grid: runs it, blends it, puts it into the result. */
+/* The tile at row and column of the grid: runs it, blends it, puts it into the result. */
 static gboolean
 run_tile (Tiles *t, EaselStream *s, int row, int column, EaselJob *job, GError **error)
 {
@@ -155,7 +155,8 @@ run_tile (Tiles *t, EaselStream *s, int row, int column, EaselJob *job, GError *
   keep_edge (t, t->left, seam_w, h, w, FALSE);
   for (int f = 0; f < t->frames; f++)
     for (int y = 0; y < MIN (h, t->g.limit_h); y++)
-      memcpy (all->y + (f * t->stride_y + ((gsize) row * t->g.limit_h + y) * t->row_y + (gsize) column * t->g.limit_w) * C,
+      memcpy (all->y
+                  + (f * t->stride_y + ((gsize) row * t->g.limit_h + y) * t->row_y + (gsize) column * t->g.limit_w) * C,
               t->tile + ((gsize) f * h + y) * w * C, (gsize) MIN (w, t->g.limit_w) * C * sizeof (float));
   return TRUE;
 }

@@ -364,7 +364,8 @@ static gboolean
 run_whole (ParityCase *c, GError **error)
 {
   const int frames = (json_object_get_int_member (c->meta, "num_frames") - 1) / 4 + 1;
-  const int h = json_object_get_int_member (c->meta, "height") / 8, w = json_object_get_int_member (c->meta, "width") / 8;
+  const int h = json_object_get_int_member (c->meta, "height") / 8;
+  const int w = json_object_get_int_member (c->meta, "width") / 8;
   g_autoptr (EaselCogTransformer) model = open_transformer (c, "transformer", error);
   g_autoptr (EaselT5) encoder = model ? open_encoder (c, error) : NULL;
   g_autoptr (EaselSampler) sampler = encoder ? make_sampler (c, error) : NULL;
@@ -378,7 +379,8 @@ run_whole (ParityCase *c, GError **error)
 
   if (!s)
     return FALSE;
-  text = easel_new (s, EASEL_DTYPE_F32, 2, easel_cog_transformer_config (model)->max_text, easel_t5_hidden_size (encoder));
+  text = easel_new (s, EASEL_DTYPE_F32, 2, easel_cog_transformer_config (model)->max_text,
+                    easel_t5_hidden_size (encoder));
   latents = easel_new (s, EASEL_DTYPE_F32, frames, h, w, easel_cog_transformer_config (model)->out_channels);
   if (!encode_ids (c, s, encoder, "neg_ids", "neg_embeds", easel_tensor_rows (text, 0, 1), error)
       || !encode_ids (c, s, encoder, "ids", "prompt_embeds", easel_tensor_rows (text, 1, 1), error))

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Which file a clip becomes, and the two ways that need no GStreamer: an animation and numbered pictures.
+ */
+#include "engine/media/video-private.h"
+
+#include <string.h>
+
+#include <webp/encode.h>
+#include <webp/mux.h>
+
+#define DEFAULT_FPS 8
+
+static const EaselVideoContainer containers[] = {
+  { ".mp4", "mp4mux", "gstreamer1.0-plugins-good", { "h264", "av1" } },
+  { ".webm", "webmmux", "gstreamer1.0-plugins-good", { "vp9", "av1" } },
+};
+
+static gboolean
+ends_with (const char *path, const char *ending)
+{
+  const gsize n = strlen (path), m = strlen (ending);
+
+  return n > m && g_ascii_strcasecmp (path + n - m, ending) == 0;
+}
+
+const EaselVideoContainer *
+easel_video_container_find (const char *path)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (containers); i++)
+    if (ends_with (path, containers[i].ending))
+      return &containers[i];
+  return NULL;
+}
+
+gboolean
+easel_video_is_container (const char *path)
+{
+  return easel_video_container_find (path) != NULL;
+}
+
+gboolean
+easel_video_can_write (const char *path, const char *codec, GError **error)
+{
+  const EaselVideoContainer *container = easel_video_container_find (path);
+
+  if (container)
+    return easel_video_gst_find (container, codec, NULL, NULL, error);
+  if (codec)
+    g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
+                 "A codec can be chosen only for .mp4 and .webm, not for %s", path);
+  else if (ends_with (path, ".webp") || ends_with (path, ".png"))
+    return TRUE;
+  else
+    g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
+                 "%s: clips are written as .mp4, .webm, .webp (an animation) or .png (numbered pictures)", path);
+  return FALSE;
+}
+
+double
+easel_video_fps (const EaselPicture *clip)
+{
+  return clip->fps > 0 ? clip->fps : DEFAULT_FPS;
+}
+
+gboolean
+easel_video_go_on (const EaselVideoOptions *options, double part, GError **error)
+{
+  if (options->cancellable && g_cancellable_is_cancelled (options->cancellable))
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_CANCELLED, "Writing the clip was stopped");
+      return FALSE;
+    }
+  if (options->progress)
+    options->progress (part, options->user_data);
+  return TRUE;
+}
+
+/* ------------------------------------------------------------------------------------------------ numbered pictures */
+
+static gboolean
+write_numbered (EaselPicture *clip, const char *path, const EaselVideoOptions *options, GError **error)
+{
+  const gsize size = (gsize) clip->width * clip->height * 3;
+  const EaselImageOptions image = { .no_metadata = options->no_metadata, .overwrite = options->overwrite };
+
+  for (int f = 0; f < clip->n_frames; f++)
+    {
+      g_autoptr (EaselPicture) frame = easel_picture_new (clip->width, clip->height, 1, error);
+      g_autofree char *name = g_strdup_printf ("%.*s-%04d.png", (int) (strlen (path) - strlen (".png")), path, f + 1);
+
+      if (!frame || !easel_video_go_on (options, (double) f / clip->n_frames, error))
+        return FALSE;
+      memcpy (frame->rgb, clip->rgb + f * size, size);
+      frame->request = clip->request ? easel_request_ref (clip->request) : NULL;
+      if (!easel_image_write (frame, name, &image, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* -------------------------------------------------------------------------------------------------------- animation */
+
+static gboolean
+webp_failed (GError **error, const char *why)
+{
+  g_set_error (error, EASEL_ERROR, EASEL_ERROR_FAILED, "The animation cannot be written: %s", why ? why : "no memory");
+  return FALSE;
+}
+
+static gboolean
+add_frames (WebPAnimEncoder *encoder, const EaselPicture *clip, const EaselVideoOptions *options, GError **error)
+{
+  const gsize size = (gsize) clip->width * clip->height * 3;
+  const double ms = 1000 / easel_video_fps (clip);
+  const int quality = options->quality > 0 ? options->quality : 80;
+  WebPConfig config;
+
+  if (!WebPConfigInit (&config))
+    return webp_failed (error, "the library is of another version");
+  config.quality = (float) quality;
+  config.lossless = quality == 100;
+  for (int f = 0; f < clip->n_frames; f++)
+    {
+      WebPPicture frame;
+      gboolean ok;
+
+      if (!easel_video_go_on (options, (double) f / clip->n_frames, error))
+        return FALSE;
+      if (!WebPPictureInit (&frame))
+        return webp_failed (error, "the library is of another version");
+      frame.width = clip->width;
+      frame.height = clip->height;
+      frame.use_argb = 1;
+      ok = WebPPictureImportRGB (&frame, clip->rgb + f * size, clip->width * 3)
+           && WebPAnimEncoderAdd (encoder, &frame, (int) (f * ms + 0.5), &config);
+      WebPPictureFree (&frame);
+      if (!ok)
+        return webp_failed (error, WebPAnimEncoderGetError (encoder));
+    }
+  return WebPAnimEncoderAdd (encoder, NULL, (int) (clip->n_frames * ms + 0.5), NULL)
+         || webp_failed (error, WebPAnimEncoderGetError (encoder));
+}
+
+/* The same two chunks that pictures have. */
+static gboolean
+add_texts (WebPData *file, const EaselImageTexts *texts, GError **error)
+{
+  WebPMux *mux = WebPMuxCreate (file, 1);
+  g_autoptr (GBytes) exif = easel_exif_build (texts->parameters);
+  g_autofree char *packet = easel_xmp_build (&(EaselImageTexts){ .json = texts->json });
+  gsize size;
+  WebPData chunk = { .bytes = g_bytes_get_data (exif, &size) };
+  WebPData xmp = { .bytes = (const guint8 *) packet, .size = strlen (packet) }, whole = { 0 };
+  gboolean ok;
+
+  chunk.size = size;
+  ok = mux && WebPMuxSetChunk (mux, "EXIF", &chunk, 1) == WEBP_MUX_OK
+       && WebPMuxSetChunk (mux, "XMP ", &xmp, 1) == WEBP_MUX_OK && WebPMuxAssemble (mux, &whole) == WEBP_MUX_OK;
+  WebPMuxDelete (mux);
+  if (!ok)
+    return webp_failed (error, NULL);
+  WebPDataClear (file);
+  *file = whole;
+  return TRUE;
+}
+
+static gboolean
+write_animation (EaselPicture *clip, const char *path, const EaselVideoOptions *options, const EaselImageTexts *texts,
+                 GError **error)
+{
+  WebPAnimEncoderOptions settings;
+  WebPAnimEncoder *encoder;
+  WebPData file = { 0 };
+  gboolean ok;
+
+  if (!WebPAnimEncoderOptionsInit (&settings))
+    return webp_failed (error, "the library is of another version");
+  settings.anim_params.loop_count = options->loops;
+  if (!(encoder = WebPAnimEncoderNew (clip->width, clip->height, &settings)))
+    return webp_failed (error, "a side is too long for WebP, or there is no memory");
+  ok = add_frames (encoder, clip, options, error);
+  if (ok && !WebPAnimEncoderAssemble (encoder, &file))
+    ok = webp_failed (error, WebPAnimEncoderGetError (encoder));
+  WebPAnimEncoderDelete (encoder);
+  ok = ok && (!texts->json || add_texts (&file, texts, error))
+       && easel_atomic_file_replace (path, file.bytes, file.size, options->overwrite, error);
+  WebPDataClear (&file);
+  return ok;
+}
+
+gboolean
+easel_video_write (EaselPicture *clip, const char *path, const EaselVideoOptions *options, GError **error)
+{
+  const EaselVideoOptions none = { 0 };
+  const EaselVideoContainer *container = easel_video_container_find (path);
+  g_autofree char *parameters = NULL, *json = NULL;
+  EaselImageTexts texts;
+
+  options = options ? options : &none;
+  if (!easel_video_can_write (path, options->codec, error))
+    return FALSE;
+  if (clip->request && !options->no_metadata)
+    {
+      parameters = easel_request_to_parameters (clip->request);
+      json = easel_request_to_json (clip->request);
+    }
+  texts = (EaselImageTexts){ .parameters = parameters, .json = json };
+  if (container)
+    return easel_video_gst_write (clip, path, container, options, &texts, error);
+  if (ends_with (path, ".webp"))
+    return write_animation (clip, path, options, &texts, error);
+  return write_numbered (clip, path, options, error);
+}
+
+EaselRequest *
+easel_video_read_request (const char *path, GError **error)
+{
+  g_autoptr (GHashTable) texts = easel_video_read_texts (path, error);
+  const char *json = texts ? g_hash_table_lookup (texts, "easel") : NULL;
+  const char *parameters = texts ? g_hash_table_lookup (texts, "parameters") : NULL;
+
+  if (json)
+    return easel_request_from_json (json, strlen (json), error);
+  if (parameters)
+    return easel_request_from_parameters (parameters, strlen (parameters), error);
+  if (texts)
+    g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND, "%s holds no settings.", path);
+  return NULL;
+}
