@@ -2,8 +2,8 @@
  *
  * AutoencoderKLCogVideoX: clips to latents and back, 8 times smaller on each side and 4 times over time in the released
  * models. Convolutions are causal in time, so a clip is worked through in batches of frames (2 of latents when
- * decoding, 8 of the clip when encoding, one more in the first of an odd number), each convolution remembering the two frames
- * before. Reference: diffusers models/autoencoders/autoencoder_kl_cogvideox.py; "CogVideoX" (arXiv 2408.06072).
+ * decoding, 8 of the clip when encoding, one more in the first of an odd number), each convolution remembering the two
+ * frames before. Reference: diffusers models/autoencoders/autoencoder_kl_cogvideox.py; "CogVideoX" (arXiv 2408.06072).
  *
  * Clips stay on the host, channels last, floats in [-1, 1]: only one batch of frames is on the device at a time.
  */

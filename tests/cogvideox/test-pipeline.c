@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Whole clips through the pipeline class, with a model folder put together from the reference models: rules of a
+ * request, plans, memory, cancelling, failing, going on after an interruption. Skips where those models are absent.
+ */
+#include "engine/cogvideox/pipeline-private.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SCHEDULER "{\"_class_name\": \"CogVideoXDPMScheduler\", \"beta_start\": 0.00085, \"beta_end\": 0.012, " \
+                  "\"beta_schedule\": \"scaled_linear\", \"prediction_type\": \"v_prediction\", \"clip_sample\": false, " \
+                  "\"rescale_betas_zero_snr\": true, \"timestep_spacing\": \"trailing\", \"snr_shift_scale\": 3.0}"
+#define INDEX "{\"_class_name\": \"CogVideoXPipeline\", \"scheduler\": [\"diffusers\", \"CogVideoXDPMScheduler\"], " \
+              "\"text_encoder\": [\"transformers\", \"T5EncoderModel\"], \"tokenizer\": [\"transformers\", " \
+              "\"T5Tokenizer\"], \"transformer\": [\"diffusers\", \"CogVideoXTransformer3DModel\"], \"vae\": " \
+              "[\"diffusers\", \"AutoencoderKLCogVideoX\"]}"
+#define STEPS 4
+
+static char *models; /* of the reference, or NULL */
+
+typedef struct
+{
+  char *dir;
+  EaselDevice *device;
+  EaselPipeline *pipeline;
+} Fixture;
+
+static void
+put (const char *dir, const char *name, const char *text)
+{
+  g_autofree char *path = g_build_filename (dir, name, NULL);
+
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
+static void
+join (const char *dir, const char *component, const char *model)
+{
+  g_autofree char *from = g_build_filename (models, model, NULL), *to = g_build_filename (dir, component, NULL);
+
+  g_assert_cmpint (symlink (from, to), ==, 0);
+}
+
+static void
+fixture_set_up (Fixture *f, gconstpointer data)
+{
+  g_autofree char *scheduler = NULL;
+  g_autoptr (GError) error = NULL;
+  EaselModelFolder *folder;
+
+  if (!models)
+    return;
+  f->dir = g_dir_make_tmp ("easel-cog-XXXXXX", NULL);
+  scheduler = g_build_filename (f->dir, "scheduler", NULL);
+  g_assert_cmpint (g_mkdir (scheduler, 0700), ==, 0);
+  put (f->dir, "model_index.json", INDEX);
+  put (scheduler, "scheduler_config.json", SCHEDULER);
+  join (f->dir, "transformer", data);
+  join (f->dir, "vae", "cogvae-tiny");
+  join (f->dir, "text_encoder", "t5-tiny");
+  join (f->dir, "tokenizer", "t5-tokenizer");
+  g_assert_cmpint (easel_cpu_device_open (2, &f->device), ==, EASEL_STATUS_OK);
+  folder = easel_model_folder_open (f->dir, &error);
+  g_assert_no_error (error);
+  f->pipeline = easel_cogvideox_pipeline_class.open (folder, f->device, &error);
+  g_assert_no_error (error);
+}
+
+static void
+fixture_tear_down (Fixture *f, gconstpointer data)
+{
+  static const char *const parts[] = { "scheduler/scheduler_config.json", "scheduler", "transformer", "vae",
+                                       "text_encoder", "tokenizer", "model_index.json", "kept.safetensors", "" };
+
+  if (!models)
+    return;
+  f->pipeline->klass->free (f->pipeline);
+  easel_device_close (&f->device);
+  for (gsize i = 0; i < G_N_ELEMENTS (parts); i++)
+    {
+      g_autofree char *path = g_build_filename (f->dir, parts[i], NULL);
+
+      g_remove (path);
+    }
+  g_free (f->dir);
+}
+
+static EaselRequest *
+resolve (Fixture *f, const EaselRequestSettings *s, GError **error)
+{
+  g_autoptr (EaselRequest) request = easel_request_new (s, NULL);
+
+  return f->pipeline->klass->resolve (f->pipeline, request, error);
+}
+
+static EaselRequestSettings
+usual (void)
+{
+  EaselRequestSettings s = EASEL_REQUEST_SETTINGS_INIT;
+
+  s.prompt = "a red ball rolls";
+  s.seed = 3;
+  s.steps = STEPS;
+  return s;
+}
+
+static EaselPicture *
+run (Fixture *f, EaselJob *job, GError **error)
+{
+  const EaselRequestSettings s = usual ();
+  g_autoptr (EaselRequest) request = resolve (f, &s, NULL);
+  EaselPicture *clip = NULL;
+
+  f->pipeline->klass->run (f->pipeline, request, job, &clip, error);
+  return clip;
+}
+
+static gboolean
+same (const EaselPicture *a, const EaselPicture *b)
+{
+  return a->n_frames == b->n_frames
+         && memcmp (a->rgb, b->rgb, (gsize) a->width * a->height * 3 * a->n_frames) == 0;
+}
+
+#define NEED_MODELS()                           \
+  do                                            \
+    if (!models)                                \
+      {                                         \
+        g_test_skip ("no reference models");    \
+        return;                                 \
+      }                                         \
+  while (0)
+
+static void
+refused (Fixture *f, EaselRequestSettings s, const char *word)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (resolve (f, &s, &error));
+  g_assert_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST);
+  if (!strstr (error->message, word))
+    g_error ("\"%s\" does not say \"%s\"", error->message, word);
+}
+
+static void
+test_rules (Fixture *f, gconstpointer data)
+{
+  EaselRequestSettings s = usual ();
+  g_autoptr (EaselRequest) request = NULL;
+  const EaselRequestSettings *r;
+
+  NEED_MODELS ();
+  request = resolve (f, &s, NULL);
+  g_assert_nonnull (request);
+  r = easel_request_settings (request);
+  g_assert_cmpint (r->width, ==, 96);
+  g_assert_cmpint (r->height, ==, 64);
+  g_assert_cmpint (r->frames, ==, 9);
+  g_assert_cmpfloat (r->fps, ==, 8);
+  g_assert_cmpfloat (r->guidance, ==, 6);
+  g_assert_cmpstr (r->sampler, ==, "cogvideox-dpm");
+
+  s.frames = 10, refused (f, s, "9");
+  s.frames = 5, refused (f, s, "1 and 9");
+  s = usual (), s.width = 128, s.height = 64, refused (f, s, "96 × 64");
+  s.resolution_binning = FALSE, s.width = 100, refused (f, s, "96 and 112");
+  s = usual (), s.max_tokens = 8, refused (f, s, "16");
+  s = usual (), s.guidance = 101, refused (f, s, "100");
+  s = usual (), s.sampler = "flow-euler", refused (f, s, "flow-euler");
+  s = usual (), s.input = "x.mp4", s.strength = 0.01, refused (f, s, "strength");
+}
+
+static void
+test_rules_15 (Fixture *f, gconstpointer data)
+{
+  EaselRequestSettings s = usual ();
+  g_autoptr (EaselRequest) request = NULL;
+
+  NEED_MODELS ();
+  request = resolve (f, &s, NULL);
+  g_assert_nonnull (request);
+  g_assert_cmpint (easel_request_settings (request)->width, ==, 1360);
+  g_assert_cmpint (easel_request_settings (request)->height, ==, 768);
+  g_assert_cmpint (easel_request_settings (request)->frames, ==, 17);
+  s.frames = 9, refused (f, s, "1 and 17");
+  s = usual (), s.width = 720, s.height = 480, refused (f, s, "1360");
+  s = usual (), s.width = 4096, s.height = 768, refused (f, s, "2400");
+}
+
+/* The dry run is the real one's memory, to the byte; the same request gives the same bytes. */
+static void
+test_memory_and_bytes (Fixture *f, gconstpointer data)
+{
+  const EaselRequestSettings s = usual ();
+  g_autoptr (EaselRequest) request = NULL;
+  g_autoptr (EaselPicture) one = NULL, two = NULL;
+  g_autoptr (GError) error = NULL;
+  EaselPlan plan = { 0 };
+  guint64 before;
+
+  NEED_MODELS ();
+  request = resolve (f, &s, NULL);
+  g_assert_true (f->pipeline->klass->plan (f->pipeline, request, &plan, &error));
+  before = f->device->memory_used;
+  easel_device_reset_peak (f->device);
+  one = run (f, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (f->device->memory_peak - before, ==, plan.activations_bytes);
+  g_assert_cmpuint (f->device->memory_used, ==, before);
+  two = run (f, NULL, &error);
+  g_assert_true (same (one, two));
+  easel_plan_clear (&plan);
+}
+
+typedef struct
+{
+  int stop_at;
+  EaselPhase phase;
+} Stopper;
+
+static void
+stop_cb (EaselJob *job, const EaselProgress *progress, gpointer data)
+{
+  Stopper *stopper = data;
+
+  if (progress->phase == stopper->phase && progress->step >= stopper->stop_at)
+    easel_job_cancel (job);
+}
+
+static void
+test_cancel (Fixture *f, gconstpointer data)
+{
+  const EaselRequestSettings s = usual ();
+
+  NEED_MODELS ();
+  for (int i = 0; i <= STEPS; i++)
+    {
+      g_autoptr (EaselRequest) request = resolve (f, &s, NULL);
+      g_autoptr (EaselJob) job = easel_job_new (request);
+      g_autoptr (GError) error = NULL;
+      Stopper stopper = { i < STEPS ? i : 0, i < STEPS ? EASEL_PHASE_DENOISING : EASEL_PHASE_DECODING };
+      const guint64 before = f->device->memory_used;
+
+      easel_job_set_observer (job, stop_cb, &stopper);
+      easel_job_begin (job);
+      g_assert_null (run (f, job, &error));
+      g_assert_error (error, EASEL_ERROR, EASEL_ERROR_CANCELLED);
+      g_assert_cmpuint (f->device->memory_used, ==, before);
+      easel_job_finish (job, g_error_copy (error));
+    }
+}
+
+/* An allocation that fails leads to another plan or to a sentence, never to a crash or a leak. */
+static void
+test_no_memory (Fixture *f, gconstpointer data)
+{
+  guint64 before;
+
+  NEED_MODELS ();
+  before = f->device->memory_used;
+  for (int i = 1; i <= 4; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (EaselPicture) clip = NULL;
+
+      f->device->fail_after = i;
+      clip = run (f, NULL, &error);
+      g_assert_true (clip != NULL || g_error_matches (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY));
+      f->device->fail_after = 0;
+      g_assert_cmpuint (f->device->memory_used, ==, before);
+    }
+}
+
+/* A job stopped in the middle and begun again from its file gives the bytes of one that was not. */
+static void
+test_checkpoint (Fixture *f, gconstpointer data)
+{
+  const EaselRequestSettings s = usual ();
+  g_autofree char *kept = NULL;
+  g_autoptr (EaselPicture) straight = NULL, resumed = NULL;
+  g_autoptr (GError) error = NULL;
+  Stopper stopper = { 2, EASEL_PHASE_DENOISING };
+
+  NEED_MODELS ();
+  kept = g_build_filename (f->dir, "kept.safetensors", NULL);
+  straight = run (f, NULL, &error);
+  for (int i = 0; i < 2; i++)
+    {
+      g_autoptr (EaselRequest) request = resolve (f, &s, NULL);
+      g_autoptr (EaselJob) job = easel_job_new (request);
+
+      easel_job_set_checkpoint (job, kept, 1);
+      if (i == 0)
+        easel_job_set_observer (job, stop_cb, &stopper);
+      easel_job_begin (job);
+      resumed = run (f, job, &error);
+      g_assert_true (g_file_test (kept, G_FILE_TEST_EXISTS));
+      easel_job_finish (job, error ? g_error_copy (error) : NULL);
+      if (i == 0)
+        g_assert_error (error, EASEL_ERROR, EASEL_ERROR_CANCELLED);
+      else
+        g_assert_no_error (error);
+      g_clear_error (&error);
+    }
+  g_assert_true (same (straight, resumed));
+  put (f->dir, "kept.safetensors", "damaged");
+}
+
+#define ADD(name, model, func) \
+  g_test_add ("/cogvideox/" name, Fixture, model, fixture_set_up, func, fixture_tear_down)
+
+int
+main (int argc, char **argv)
+{
+  const char *golden = g_getenv ("EASEL_GOLDEN"), *source = g_getenv ("EASEL_SOURCE");
+
+  g_test_init (&argc, &argv, NULL);
+  models = golden   ? g_build_filename (golden, "models", NULL)
+           : source ? g_build_filename (source, "..", "shared", "golden", "models", NULL)
+                    : NULL;
+  if (models && !g_file_test (models, G_FILE_TEST_IS_DIR))
+    g_clear_pointer (&models, g_free);
+  ADD ("rules", "cog-2b-tiny", test_rules);
+  ADD ("rules-1.5", "cog-15-tiny", test_rules_15);
+  ADD ("memory-and-bytes", "cog-2b-tiny", test_memory_and_bytes);
+  ADD ("memory-and-bytes-rotary", "cog-5b-tiny", test_memory_and_bytes);
+  ADD ("cancel", "cog-2b-tiny", test_cancel);
+  ADD ("no-memory", "cog-2b-tiny", test_no_memory);
+  ADD ("checkpoint", "cog-2b-tiny", test_checkpoint);
+  return g_test_run ();
+}
