@@ -348,12 +348,22 @@ easel_json_to_text (JsonNode *root)
 {
   g_autofree char *text = json_to_string (root, FALSE);
   GString *out = g_string_sized_new (strlen (text) + 16);
-  /* Without indentation a control character can only be inside a string. */
+  gboolean quoted = FALSE, exponent = FALSE;
+  /* Without indentation a control character can only be inside a string. json-glib 1.6 also writes 1e-15 as 1e-15.0. */
   for (const char *p = text; *p; p++)
-    if ((guchar) *p < 0x20)
-      g_string_append_printf (out, "\\u%04x", (guint) (guchar) *p);
-    else
-      g_string_append_c (out, *p);
+    {
+      if (*p == '"')
+        quoted = !quoted;
+      if (quoted && *p == '\\' && p[1])
+        g_string_append_c (out, *p++);
+      exponent = !quoted && (*p == 'e' || (exponent && (g_ascii_isdigit (*p) || strchr ("+-.", *p))));
+      if (exponent && *p == '.')
+        p += p[1] == '0';
+      else if ((guchar) *p < 0x20)
+        g_string_append_printf (out, "\\u%04x", (guint) (guchar) *p);
+      else
+        g_string_append_c (out, *p);
+    }
   return g_string_free (out, FALSE);
 }
 
