@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One job, with Ctrl+C. Signals are blocked everywhere but in one thread that waits for them, so no handler runs in the
- * middle of anything: the first one cancels the job, a second one ends the process as if nobody had caught it.
+ * One job, with Ctrl+C. A handler passes the signal through a pipe to one thread that waits for it: the first one cancels
+ * the job, a second one ends the process as if nobody had caught it. Blocking the signals instead would not do: OpenBLAS
+ * starts threads before main() that have them unblocked, and one of those would die of them.
  */
 #include "app/cli.h"
 
-#include <pthread.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "engine/media/image-file.h"
 
@@ -19,27 +22,43 @@ static struct
   gboolean interrupted;
 } current;
 
+static int signal_pipe[2] = { -1, -1 };
+
+static void
+pass_on (int which)
+{
+  int saved = errno;
+  guint8 byte = (guint8) which;
+
+  (void) !write (signal_pipe[1], &byte, 1);
+  errno = saved;
+}
+
+/* Waits for a signal; which one. */
+static int
+next_signal (void)
+{
+  guint8 byte;
+
+  while (read (signal_pipe[0], &byte, 1) != 1)
+    ;
+  return byte;
+}
+
 static gpointer
 watch_thread (gpointer data G_GNUC_UNUSED)
 {
-  sigset_t signals;
   int which;
 
-  sigemptyset (&signals);
-  sigaddset (&signals, SIGINT);
-  sigaddset (&signals, SIGTERM);
-  while (sigwait (&signals, &which) != 0)
-    ;
+  next_signal ();
   g_mutex_lock (&current.lock);
   current.interrupted = TRUE;
   if (current.job)
     easel_job_cancel (current.job);
   g_mutex_unlock (&current.lock);
 
-  while (sigwait (&signals, &which) != 0)
-    ;
+  which = next_signal ();
   signal (which, SIG_DFL);
-  pthread_sigmask (SIG_UNBLOCK, &signals, NULL);
   raise (which);
   return NULL;
 }
@@ -47,16 +66,16 @@ watch_thread (gpointer data G_GNUC_UNUSED)
 void
 cli_job_watch_signals (void)
 {
-  sigset_t signals;
+  struct sigaction action = { .sa_handler = pass_on, .sa_flags = SA_RESTART };
 
-  sigemptyset (&signals);
-  sigaddset (&signals, SIGINT);
-  sigaddset (&signals, SIGTERM);
-  pthread_sigmask (SIG_BLOCK, &signals, NULL);
   /* A full disk limit or a closed pipe is an error to report, not a reason to die. */
   signal (SIGXFSZ, SIG_IGN);
   signal (SIGPIPE, SIG_IGN);
+  if (pipe2 (signal_pipe, O_CLOEXEC) != 0)
+    return; /* Ctrl+C then ends the process at once, as without us; files still appear whole or not at all */
   g_thread_unref (g_thread_new ("signals", watch_thread, NULL));
+  sigaction (SIGINT, &action, NULL);
+  sigaction (SIGTERM, &action, NULL);
 }
 
 /* What the observer knows. It lives as long as the job: the engine's thread may still be in its last report when the
