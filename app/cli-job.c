@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One job, with Ctrl+C. A handler passes the signal through a pipe to one thread that waits for it: the first one cancels
- * the job, a second one ends the process as if nobody had caught it. Blocking the signals instead would not do: OpenBLAS
- * starts threads before main() that have them unblocked, and one of those would die of them.
+ * One job, with Ctrl+C. A handler passes the signal through a pipe to one thread that waits for it: the first one
+ * cancels the job, a second one ends the process as if nobody had caught it. Blocking the signals instead would not do:
+ * OpenBLAS starts threads before main() that have them unblocked, and one of those would die of them.
  */
 #include "app/cli.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Texts inside pictures as hostile input: PNG, JPEG and WebP. The sums of PNG chunks are set right first, else the fuzzer
- * would only ever learn that they are wrong. Entry point of libFuzzer and AFL++.
+ * Texts inside pictures as hostile input: PNG, JPEG and WebP. The sums of PNG chunks are set right first, else the
+ * fuzzer would only ever learn that they are wrong. Entry point of libFuzzer and AFL++.
  */
 #include <stdint.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The gallery on real files: adding, finding, editing, the trash and back, damaged and newer indexes, files that come and
- * go by hand, damaged pictures; and the queue's rows. Everything happens in a home of its own.
+ * The gallery on real files: adding, finding, editing, the trash and back, damaged and newer indexes, files that come
+ * and go by hand, damaged pictures; and the queue's rows. Everything happens in a home of its own.
  */
 #include <glib/gstdio.h>
 #include <sqlite3.h>

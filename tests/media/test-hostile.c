@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Files that lie: cut short anywhere, bits turned over, sizes that nothing backs, texts that unpack to gigabytes, things
- * that are no files. Whatever happens is an error or a picture, quickly, and within bounded memory.
+ * Files that lie: cut short anywhere, bits turned over, sizes that nothing backs, texts that unpack to gigabytes,
+ * things that are no files. Whatever happens is an error or a picture, quickly, and within bounded memory.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -156,9 +156,9 @@ append_packed (GByteArray *out, const char *type, const char *prefix, gsize pref
 static void
 test_png_sizes (void)
 {
-  static const guint32 sizes[][2] = { { 30000, 30000 },      { 32768, 4096 }, { 0x7fffffff, 0x7fffffff }, { 0, 1 },
-                                      { 1, 0x7fffffff },     { 40000, 1 },    { 1, 40000 },               { 65535, 65535 },
-                                      { 0xffffffff, 1 } };
+  static const guint32 sizes[][2] = { { 30000, 30000 }, { 32768, 4096 },   { 0x7fffffff, 0x7fffffff },
+                                      { 0, 1 },         { 1, 0x7fffffff }, { 40000, 1 },
+                                      { 1, 40000 },     { 65535, 65535 },  { 0xffffffff, 1 } };
   Place place = place_new ("png");
 
   for (gsize i = 0; i < G_N_ELEMENTS (sizes); i++)
@@ -238,8 +238,9 @@ static void
 test_webp_size (void)
 {
   /* RIFF, VP8L, signature 0x2f, 14 bits of width - 1 and of height - 1, then nothing. */
-  static const guint8 file[] = { 'R', 'I', 'F', 'F', 26,   0,    0,    0,    'W', 'E', 'B', 'P', 'V', 'P', '8', 'L', 14,
-                                 0,   0,   0,   0x2f, 0xfe, 0xbf, 0xff, 0x0f, 0,   0,   0,   0,   0,   0,   0,   0,   0 };
+  static const guint8 file[] = { 'R',  'I', 'F', 'F', 26, 0, 0, 0, 'W',  'E',  'B',  'P',
+                                 'V',  'P', '8', 'L', 14, 0, 0, 0, 0x2f, 0xfe, 0xbf, 0xff,
+                                 0x0f, 0,   0,   0,   0,  0, 0, 0, 0,    0 };
   Place place = place_new ("webp");
 
   g_assert_false (read_all (&place, file, sizeof file));

@@ -290,8 +290,21 @@ static void
 test_write (void)
 {
   static const char *const PROMPTS[] = {
-    "plain", "null", "~", "- a: b # c", "*star &and !tag", "two\nlines\n\n three ", "\"quotes\" 'and' \\back",
-    "caf\xc3\xa9 \xf0\x9f\x8e\xa8 \xe2\x80\xa8 x\xc2\x85y", "\ttab\r\n", "{a: [b, c]}", "%x @y `z", " ", "\x01\x7f", "\xef\xbb\xbf" "bom",
+    "plain",
+    "null",
+    "~",
+    "- a: b # c",
+    "*star &and !tag",
+    "two\nlines\n\n three ",
+    "\"quotes\" 'and' \\back",
+    "caf\xc3\xa9 \xf0\x9f\x8e\xa8 \xe2\x80\xa8 x\xc2\x85y",
+    "\ttab\r\n",
+    "{a: [b, c]}",
+    "%x @y `z",
+    " ",
+    "\x01\x7f",
+    "\xef\xbb\xbf"
+    "bom",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (PROMPTS); i++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * EaselSettingsPanel: every control that makes a request. It knows the models, asks the engine for each model's defaults
- * and rules on a worker thread, and says under the button what Generate will do before it does it.
- * Signals: "generate" when the button is pressed.
+ * EaselSettingsPanel: every control that makes a request. It knows the models, asks the engine for each model's
+ * defaults and rules on a worker thread, and says under the button what Generate will do before it does it. Signals:
+ * "generate" when the button is pressed.
  */
 #pragma once
 
