@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #define SCHEDULER "{\"_class_name\": \"CogVideoXDPMScheduler\", \"beta_start\": 0.00085, \"beta_end\": 0.012, " \
-                  "\"beta_schedule\": \"scaled_linear\", \"prediction_type\": \"v_prediction\", \"clip_sample\": false, " \
+                  "\"beta_schedule\": \"scaled_linear\", \"prediction_type\": \"v_prediction\", " \
+                  "\"clip_sample\": false, " \
                   "\"rescale_betas_zero_snr\": true, \"timestep_spacing\": \"trailing\", \"snr_shift_scale\": 3.0}"
 #define INDEX "{\"_class_name\": \"CogVideoXPipeline\", \"scheduler\": [\"diffusers\", \"CogVideoXDPMScheduler\"], " \
               "\"text_encoder\": [\"transformers\", \"T5EncoderModel\"], \"tokenizer\": [\"transformers\", " \
