@@ -6,7 +6,7 @@ _easel_cli ()
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
   local common="--models --json --quiet --help --version"
   local run="--model --prompt --negative --size --steps --guidance --seed --sampler --count --no-instruction --no-binning
-    --max-tokens --noise --device --threads"
+    --max-tokens --noise --device --threads --frames --fps --input --strength --dynamic-guidance"
   local write="--output --force --quality --no-metadata"
   local hub="--revision --precision --cache --import --connections --limit --endpoint --use-login --offline --deep --dry-run
     --orphans"
@@ -26,16 +26,17 @@ _easel_cli ()
       COMPREPLY=($(compgen -W "$(easel-cli samplers 2>/dev/null | cut -d' ' -f1)" -- "$word"))
       return ;;
     --models | --cache | --import) COMPREPLY=($(compgen -d -- "$word")); return ;;
-    --output | -o | --preview | --prompts) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --output | -o | --preview | --prompts | --input | -i | --checkpoint) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --device | -d | --noise) COMPREPLY=($(compgen -W "cpu cuda" -- "$word")); return ;;
     --size | -s) COMPREPLY=($(compgen -W "512x512 1024x1024" -- "$word")); return ;;
     --precision) COMPREPLY=($(compgen -W "auto bf16 fp16 fp32 all" -- "$word")); return ;;
     --revision | --connections | --limit | --endpoint) return ;;
-    --prompt | -p | --negative | -n | --steps | --guidance | -g | --seed | --count | -c | --quality | --max-tokens | --threads | -t)
+    --prompt | -p | --negative | -n | --steps | --guidance | -g | --seed | --count | -c | --quality | --max-tokens | --threads | -t | --frames \
+      | --fps | --strength)
       return ;;
   esac
   case $command in
-    generate) options="$run $write --prompts --preview $common" ;;
+    generate) options="$run $write --prompts --preview --checkpoint $common" ;;
     plan) options="$run $common" ;;
     reproduce) options="--model --device --threads $write $common" ;;
     samplers) options="--model $common" ;;
