@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sheets of samples and obedience in percent, through diffusers' own pipelines.
+"""Sheets of samples and obedience in percent, through diffusers' own pipelines, or through Easel.
 
-python3 evaluate.py image FOLDER OUT [--parts sheet,sizes,single,position,pairs] [--limit N]
+python3 evaluate.py image FOLDER OUT [--parts sheet,sizes,single,position,pairs] [--limit N] [--cli build/app/easel-cli]
 python3 evaluate.py video FOLDER OUT [--parts sheet]
 """
 
@@ -9,6 +9,8 @@ import argparse
 import json
 import os
 import random
+import subprocess
+import tempfile
 
 import measure
 import numpy as np
@@ -33,7 +35,26 @@ def sheet(images, captions, path, columns=6, cell=200, wrap=34):
     page.save(path)
 
 
+def through_cli(a):
+    """run() of image(), with easel-cli: one process for a list of prompts"""
+
+    def run(ps, h=512, w=512, seed=0):
+        with tempfile.TemporaryDirectory() as folder:
+            wishes = [dict(prompt=p, seed=seed + i, width=w, height=h, output=f"{folder}/{i}.png") for i, p in enumerate(ps)]
+            argv = [a.cli, "generate", "--quiet", "--model", a.folder, "--steps", str(a.steps), "--guidance", str(a.cfg)]
+            text = "".join(json.dumps(wish) + "\n" for wish in wishes)
+            subprocess.run(argv + ["--prompts", "-"], input=text, text=True, check=True, stdout=subprocess.DEVNULL)
+            return [Image.open(wish["output"]).convert("RGB") for wish in wishes]
+
+    return run
+
+
 def image(a):
+    run = through_cli(a) if a.cli else through_diffusers(a)
+    measure_image(a, run)
+
+
+def through_diffusers(a):
     from diffusers import SanaPipeline
 
     pipe = SanaPipeline.from_pretrained(a.folder, torch_dtype=torch.float32).to(dev)
@@ -48,6 +69,10 @@ def image(a):
                         max_sequence_length=64, complex_human_instruction=None).images  # fmt: skip
         return out
 
+    return run
+
+
+def measure_image(a, run):
     parts, res, wrong = a.parts.split(","), {}, []
     if "sheet" in parts:
         sheet(run(P.SHEET), P.SHEET, f"{a.out}/sheet.png")
@@ -112,6 +137,7 @@ if __name__ == "__main__":
     ap.add_argument("--steps", type=int, default=20)
     ap.add_argument("--cfg", type=float, default=4.5)
     ap.add_argument("--limit", type=int, default=0)
+    ap.add_argument("--cli", help="make the pictures with this easel-cli instead of diffusers")
     a = ap.parse_args()
     os.makedirs(a.out, exist_ok=True)
     globals()[a.kind](a)
