@@ -149,6 +149,7 @@ open_rooms (EaselApplication *self)
                      "kept beside it."));
   easel_gallery_watch (self->gallery, NULL);
   g_settings_bind (self->settings, "format", self->queue, "format", G_SETTINGS_BIND_GET);
+  g_settings_bind (self->settings, "preview", self->queue, "preview", G_SETTINGS_BIND_GET);
   g_signal_connect_object (self->queue, "notify::current", G_CALLBACK (current_changed_cb), self, 0);
   g_signal_connect_object (self->queue, "finished", G_CALLBACK (finished_cb), self, 0);
 }

@@ -150,7 +150,7 @@ struct _EaselQueue
   GPtrArray *items; /* EaselQueueItem in order; the running one is first */
   EaselQueueItem *current;
   gulong job_handler;
-  gboolean paused, saving;
+  gboolean paused, saving, preview;
   char *format; /* ending of new files */
 };
 
@@ -163,6 +163,7 @@ enum
   PAUSED = 1,
   CURRENT,
   FORMAT,
+  PREVIEW,
   N_PROPERTIES
 };
 static GParamSpec *properties[N_PROPERTIES];
@@ -354,7 +355,7 @@ start_next (EaselQueue *self)
     return;
   set_current (self, self->items->pdata[0]);
   job = easel_job_new (self->current->request);
-  easel_job_set_wants_preview (job, TRUE);
+  easel_job_set_wants_preview (job, self->preview);
   item_set_job (self->current, job);
   self->job_handler = g_signal_connect (job, "notify::state", G_CALLBACK (job_state_cb), self);
   easel_engine_submit_job (self->engine, job);
@@ -378,6 +379,9 @@ easel_queue_get_property (GObject *object, guint id, GValue *value, GParamSpec *
     case FORMAT:
       g_value_set_string (value, self->format);
       break;
+    case PREVIEW:
+      g_value_set_boolean (value, self->preview);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, spec);
     }
@@ -396,6 +400,9 @@ easel_queue_set_property (GObject *object, guint id, const GValue *value, GParam
     case FORMAT:
       g_free (self->format);
       self->format = g_value_dup_string (value);
+      break;
+    case PREVIEW:
+      self->preview = g_value_get_boolean (value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, spec);
@@ -443,6 +450,7 @@ easel_queue_class_init (EaselQueueClass *klass)
   properties[PAUSED] = g_param_spec_boolean ("paused", NULL, NULL, FALSE, G_PARAM_READWRITE | flags);
   properties[CURRENT] = g_param_spec_object ("current", NULL, NULL, EASEL_TYPE_QUEUE_ITEM, G_PARAM_READABLE | flags);
   properties[FORMAT] = g_param_spec_string ("format", NULL, NULL, "png", G_PARAM_READWRITE | flags);
+  properties[PREVIEW] = g_param_spec_boolean ("preview", NULL, NULL, TRUE, G_PARAM_READWRITE | flags);
   g_object_class_install_properties (object_class, N_PROPERTIES, properties);
   signals[FINISHED] = g_signal_new ("finished", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                     G_TYPE_NONE, 1, EASEL_TYPE_QUEUE_ITEM);
@@ -453,6 +461,7 @@ easel_queue_init (EaselQueue *self)
 {
   self->items = g_ptr_array_new_with_free_func (g_object_unref);
   self->format = g_strdup ("png");
+  self->preview = TRUE;
 }
 
 static EaselQueueItem *

@@ -27,8 +27,8 @@ const char *easel_queue_item_get_message (EaselQueueItem *self);
 #define EASEL_TYPE_QUEUE (easel_queue_get_type ())
 G_DECLARE_FINAL_TYPE (EaselQueue, easel_queue, EASEL, QUEUE, GObject)
 
-/* Properties: "paused" (writable), "current" (EaselQueueItem or NULL), "format" (ending of new files,
- * "png"). Signal "finished" (EaselQueueItem).
+/* Properties: "paused" (writable), "current" (EaselQueueItem or NULL), "format" (ending of new files, "png"), "preview"
+ * (whether jobs that start from now on show the picture after every step). Signal "finished" (EaselQueueItem).
  * Reads what an earlier run left; starts with it unless paused. */
 EaselQueue *easel_queue_new (const char *database, EaselEngine *engine, EaselGallery *gallery, GError **error);
 

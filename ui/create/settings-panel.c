@@ -19,7 +19,7 @@ struct _EaselSettingsPanel
 
   /* Template widgets */
   GtkTextView *prompt;
-  GtkLabel *placeholder, *tokens, *preflight;
+  GtkLabel *placeholder, *preflight;
   GtkPopover *history_popover;
   GtkListBox *history_list;
   AdwEntryRow *negative, *seed;
@@ -194,20 +194,41 @@ changed_cb (EaselSettingsPanel *self)
   self->plan_timeout = g_timeout_add (PLAN_DELAY_MS, plan_cb, self);
 }
 
-void
-easel_settings_panel_learn (EaselSettingsPanel *self, EaselRequest *request, double seconds)
+typedef struct
 {
-  EaselEngine *engine = easel_application_get_engine (easel_application_get ());
+  EaselSettingsPanel *panel;
+  double seconds;
+} Learning;
+
+static void
+learnt_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autofree Learning *learning = user_data;
+  g_autoptr (EaselSettingsPanel) self = learning->panel;
   GSettings *settings = easel_application_get_settings (easel_application_get ());
   double old = g_settings_get_double (settings, "learnt-rate"), now;
   EaselPlan plan = { 0 };
 
-  if (seconds <= 0.05 || !easel_engine_plan (engine, request, &plan, NULL))
+  if (!easel_plan_finish (result, &plan, NULL))
     return;
-  now = plan.flops / seconds;
+  now = plan.flops / learning->seconds;
   g_settings_set_double (settings, "learnt-rate", old > 0 ? 0.7 * old + 0.3 * now : now);
   easel_plan_clear (&plan);
-  changed_cb (self);
+  if (gtk_widget_get_root (GTK_WIDGET (self)))
+    changed_cb (self);
+}
+
+void
+easel_settings_panel_learn (EaselSettingsPanel *self, EaselRequest *request, double seconds)
+{
+  Learning *learning;
+
+  if (seconds <= 0.05)
+    return;
+  learning = g_new0 (Learning, 1);
+  learning->panel = g_object_ref (self);
+  learning->seconds = seconds;
+  easel_plan_async (easel_application_get_engine (easel_application_get ()), request, NULL, learnt_cb, learning);
 }
 
 /* ---- models ---- */
@@ -440,7 +461,6 @@ easel_settings_panel_class_init (EaselSettingsPanelClass *klass)
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/easelstudio/Easel/create/settings-panel.ui");
   gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, prompt);
   gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, placeholder);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, tokens);
   gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, preflight);
   gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, history_popover);
   gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, history_list);
