@@ -4,17 +4,7 @@
  */
 #include "engine/cogvideox/pipeline-private.h"
 
-#include <unistd.h>
-
 /* ---------------------------------------------------------------------------------------------------------- parts */
-
-static EaselWeights *
-open_component (CogPipeline *self, const char *component, const char *variant, JsonObject **config, GError **error)
-{
-  if (!(*config = easel_model_folder_config (self->folder, component, error)))
-    return NULL;
-  return easel_model_folder_weights (self->folder, component, variant, error);
-}
 
 gboolean
 cog_parts_load_encoder (CogPipeline *self, CogParts *parts, GError **error)
@@ -24,7 +14,7 @@ cog_parts_load_encoder (CogPipeline *self, CogParts *parts, GError **error)
 
   if (parts->encoder)
     return TRUE;
-  if (!(weights = open_component (self, "text_encoder", self->variant, &config, error)))
+  if (!(weights = easel_model_folder_component (self->folder, "text_encoder", self->variant, &config, error)))
     return FALSE;
   parts->encoder = easel_t5_new (config, weights, parts->device, error);
   parts->encoder_weights = parts->encoder ? weights : NULL;
@@ -45,7 +35,7 @@ cog_parts_load_transformer (CogPipeline *self, CogParts *parts, GError **error)
 
   if (parts->transformer)
     return TRUE;
-  if (!(weights = open_component (self, "transformer", self->variant, &config, error)))
+  if (!(weights = easel_model_folder_component (self->folder, "transformer", self->variant, &config, error)))
     return FALSE;
   parts->transformer = easel_cog_transformer_new (config, weights, parts->device, error);
   return parts->transformer != NULL;
@@ -59,7 +49,7 @@ cog_parts_load_vae (CogPipeline *self, CogParts *parts, GError **error)
 
   if (parts->vae)
     return TRUE;
-  if (!(weights = open_component (self, "vae", NULL, &config, error)))
+  if (!(weights = easel_model_folder_component (self->folder, "vae", NULL, &config, error)))
     return FALSE;
   parts->vae = easel_cog_vae_new (config, weights, parts->device, error);
   return parts->vae != NULL;
@@ -81,19 +71,6 @@ cog_parts_clear (CogParts *parts)
 }
 
 /* ----------------------------------------------------------------------------------------------------------- plans */
-
-/* Bytes a job may use: a share of what the machine has, so that the same request chooses the same plan. */
-static guint64
-budget (EaselDevice *device)
-{
-  const long pages = sysconf (_SC_PHYS_PAGES), size = sysconf (_SC_PAGESIZE);
-
-  if (device->memory_limit)
-    return device->memory_limit;
-  if (!device->maps_weights || pages <= 0 || size <= 0)
-    return G_MAXUINT64;
-  return (guint64) pages * size / 10 * 7;
-}
 
 /* Runs the recipe dry. */
 static gboolean
@@ -147,7 +124,7 @@ makes_sense (CogPipeline *self, const CogRecipe *r, const EaselCogTiling *t)
 gboolean
 cog_plan_make (CogPipeline *self, CogRecipe *r, int attempt, EaselPlan *plan, gboolean *keep_encoder, GError **error)
 {
-  const guint64 limit = budget (self->device);
+  const guint64 limit = easel_plan_budget (self->device, 0);
   EaselCogTiling tilings[4] = { { 0 }, { 0 }, { 256, 256, 0.25, 0.25 }, { 128, 128, 0.25, 0.25 } };
   guint64 encoder, models;
   gboolean fits = TRUE;

@@ -187,6 +187,15 @@ easel_model_folder_weights (EaselModelFolder *self, const char *component, const
   return easel_weights_open (dir, variant, error);
 }
 
+EaselWeights *
+easel_model_folder_component (EaselModelFolder *self, const char *component, const char *variant, JsonObject **config,
+                              GError **error)
+{
+  if (!(*config = easel_model_folder_config (self, component, error)))
+    return NULL;
+  return easel_model_folder_weights (self, component, variant, error);
+}
+
 /* ---- licence ---- */
 
 /* The first `size` bytes of a file as text; "" when there is none. */

@@ -35,6 +35,9 @@ JsonObject *easel_model_folder_config (EaselModelFolder *self, const char *compo
 /* Opened weights of a component (one instance per call). `variant` may be NULL. */
 EaselWeights *easel_model_folder_weights (EaselModelFolder *self, const char *component, const char *variant,
                                           GError **error);
+/* Both at once, as models are made from them: *config borrowed, weights the caller's. NULL with an error. */
+EaselWeights *easel_model_folder_component (EaselModelFolder *self, const char *component, const char *variant,
+                                            JsonObject **config, GError **error);
 /* Licence: SPDX id or name from README front matter or LICENSE file's first words; NULL when unknown. Caller frees. */
 char *easel_model_folder_licence (EaselModelFolder *self);
 

@@ -2,6 +2,7 @@
 #include "engine/core/pipeline.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* One line a class. */
 static const EaselPipelineClass *const CLASSES[] = {
@@ -33,4 +34,16 @@ easel_pipeline_class_find (const char *pipeline_class, GError **error)
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED,
                "Models of the class \"%.100s\" are not supported; supported are %s.", pipeline_class, known->str);
   return NULL;
+}
+
+guint64
+easel_plan_budget (EaselDevice *device, guint64 used_before)
+{
+  const long pages = sysconf (_SC_PHYS_PAGES), size = sysconf (_SC_PAGESIZE);
+
+  if (device->memory_limit)
+    return device->memory_limit - MIN (device->memory_limit, used_before);
+  if (!device->maps_weights || pages <= 0 || size <= 0)
+    return G_MAXUINT64;
+  return (guint64) pages * size / 10 * 7;
 }

@@ -4,15 +4,6 @@
  */
 #include "engine/sana/pipeline-private.h"
 
-/* config.json and weights of a component. */
-static EaselWeights *
-open_component (SanaPipeline *self, const char *component, const char *variant, JsonObject **config, GError **error)
-{
-  if (!(*config = easel_model_folder_config (self->folder, component, error)))
-    return NULL;
-  return easel_model_folder_weights (self->folder, component, variant, error);
-}
-
 gboolean
 sana_parts_load_encoder (SanaPipeline *self, SanaParts *parts, GError **error)
 {
@@ -21,7 +12,7 @@ sana_parts_load_encoder (SanaPipeline *self, SanaParts *parts, GError **error)
 
   if (parts->encoder)
     return TRUE;
-  if (!(weights = open_component (self, "text_encoder", self->variant, &config, error)))
+  if (!(weights = easel_model_folder_component (self->folder, "text_encoder", self->variant, &config, error)))
     return FALSE;
   parts->encoder = easel_gemma2_new (config, weights, parts->device, error);
   parts->encoder_weights = parts->encoder ? weights : NULL;
@@ -36,7 +27,7 @@ sana_parts_load_transformer (SanaPipeline *self, SanaParts *parts, GError **erro
 
   if (parts->transformer)
     return TRUE;
-  if (!(weights = open_component (self, "transformer", self->variant, &config, error)))
+  if (!(weights = easel_model_folder_component (self->folder, "transformer", self->variant, &config, error)))
     return FALSE;
   parts->transformer = easel_sana_transformer_new (config, weights, parts->device, error);
   return parts->transformer != NULL;
@@ -51,7 +42,7 @@ sana_parts_load_vae (SanaPipeline *self, SanaParts *parts, GError **error)
   if (parts->vae)
     return TRUE;
   /* the plain set where there is one: autoencoders of fp16 models were made for more range than fp16 has */
-  if (!(weights = open_component (self, "vae", NULL, &config, error)))
+  if (!(weights = easel_model_folder_component (self->folder, "vae", NULL, &config, error)))
     return FALSE;
   parts->vae = easel_dcae_new (config, weights, parts->device, error);
   return parts->vae != NULL;

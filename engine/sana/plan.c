@@ -4,8 +4,6 @@
  */
 #include "engine/sana/pipeline-private.h"
 
-#include <unistd.h>
-
 /* Ways to decode, from the one that needs most memory. The first pair of tiles is what the 4K model's authors use, the
  * second the reference's default; larger tiles show fewer seams in smooth skies. */
 static const EaselDcaeTiling tilings[] = {
@@ -13,20 +11,6 @@ static const EaselDcaeTiling tilings[] = {
   { 1024, 1024, 896, 896 },
   { 512, 512, 448, 448 },
 };
-
-/* Bytes a job may use. On the processor a share of what the machine has, not of what happens to be free now: the same
- * request must choose the same plan. */
-static guint64
-budget (EaselDevice *device, guint64 used_before)
-{
-  const long pages = sysconf (_SC_PHYS_PAGES), size = sysconf (_SC_PAGESIZE);
-
-  if (device->memory_limit)
-    return device->memory_limit - MIN (device->memory_limit, used_before);
-  if (!device->maps_weights || pages <= 0 || size <= 0)
-    return G_MAXUINT64;
-  return (guint64) pages * size / 10 * 7;
-}
 
 static gboolean
 makes_sense (const SanaRecipe *r, const EaselDcaeTiling *t)
@@ -72,7 +56,7 @@ say (const SanaRecipe *r, const EaselPlan *plan)
 gboolean
 sana_plan_make (SanaPipeline *self, SanaRecipe *r, int attempt, EaselPlan *plan, GError **error)
 {
-  const guint64 limit = budget (self->device, self->used_before);
+  const guint64 limit = easel_plan_budget (self->device, self->used_before);
   guint64 encoder, models;
   gboolean fits = TRUE;
 
