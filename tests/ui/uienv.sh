@@ -11,6 +11,7 @@ done
 top=$(mktemp -d "${TMPDIR:-/tmp}/easel-ui.XXXXXX")
 export XDG_RUNTIME_DIR=$top/run HOME=$top/home
 mkdir -p -m 700 "$XDG_RUNTIME_DIR" "$HOME"
+export EASEL_UI_PRIVATE=1
 export XDG_CONFIG_HOME=$HOME/.config XDG_DATA_HOME=$HOME/.local/share XDG_CACHE_HOME=$HOME/.cache XDG_STATE_HOME=$HOME/.local/state
 mkdir -p "$XDG_CONFIG_HOME/gtk-4.0" "$HOME/Pictures"
 printf '[Settings]\ngtk-font-name=Cantarell 11\ngtk-enable-animations=%s\n' "${UI_ANIMATIONS:-false}" \
