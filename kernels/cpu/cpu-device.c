@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 static EaselStatus
 cpu_alloc (EaselDevice *device, size_t bytes, void **out)
@@ -98,12 +101,22 @@ count_processors (void)
   return n > 0 ? (int) n : 1;
 }
 
+#if defined(__x86_64__)
+/* Half precision conversions. Asked of the processor itself: clang before 15 does not know this name. */
+static bool
+has_f16c (void)
+{
+  unsigned a, b, c, d;
+  return __get_cpuid (1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
+
 /* The kernels of a level and their name, or NULL when this processor or build has none. */
 static const EaselOps *
 ops_of_level (EaselCpuLevel level, const char **name)
 {
 #if defined(__x86_64__)
-  bool avx2 = __builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma") && __builtin_cpu_supports ("f16c");
+  bool avx2 = __builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma") && has_f16c ();
   bool avx512 = avx2 && __builtin_cpu_supports ("avx512f") && __builtin_cpu_supports ("avx512vl") &&
                 __builtin_cpu_supports ("avx512bw") && __builtin_cpu_supports ("avx512dq");
 
