@@ -147,7 +147,7 @@ open_rooms (EaselApplication *self)
     self->problem =
         g_strdup (_ ("The gallery's index was damaged. It was made anew from your pictures; the old one was "
                      "kept beside it."));
-  easel_gallery_watch (self->gallery, NULL);
+  easel_gallery_watch (self->gallery);
   g_settings_bind (self->settings, "format", self->queue, "format", G_SETTINGS_BIND_GET);
   g_settings_bind (self->settings, "preview", self->queue, "preview", G_SETTINGS_BIND_GET);
   g_signal_connect_object (self->queue, "notify::current", G_CALLBACK (current_changed_cb), self, 0);

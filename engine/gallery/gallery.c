@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Opening the index, setting a damaged one aside, and what a person changes: stars, tags, forgetting.
+ * Opening the gallery, its signal, and what a person adds: stars and tags.
  */
 #include "engine/gallery/gallery-private.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 G_DEFINE_FINAL_TYPE (EaselGallery, easel_gallery, G_TYPE_OBJECT)
 
@@ -38,12 +39,16 @@ easel_gallery_finalize (GObject *object)
       g_source_destroy (self->pending);
       g_source_unref (self->pending);
     }
-  sqlite3_close (self->db);
+  easel_gallery_disconnect (self);
+  g_clear_pointer (&self->readers, g_ptr_array_unref);
   g_clear_pointer (&self->context, g_main_context_unref);
   g_clear_object (&self->scans);
   g_free (self->folder);
   g_free (self->database);
   g_mutex_clear (&self->lock);
+  g_mutex_clear (&self->readers_lock);
+  g_mutex_clear (&self->pending_lock);
+  g_rw_lock_clear (&self->file_lock);
   G_OBJECT_CLASS (easel_gallery_parent_class)->finalize (object);
 }
 
@@ -59,9 +64,19 @@ easel_gallery_class_init (EaselGalleryClass *klass)
 }
 
 static void
+close_reader (gpointer reader)
+{
+  sqlite3_close (reader);
+}
+
+static void
 easel_gallery_init (EaselGallery *self)
 {
+  g_rw_lock_init (&self->file_lock);
   g_mutex_init (&self->lock);
+  g_mutex_init (&self->readers_lock);
+  g_mutex_init (&self->pending_lock);
+  self->readers = g_ptr_array_new_with_free_func (close_reader);
   self->context = g_main_context_ref_thread_default ();
   self->scans = g_cancellable_new ();
 }
@@ -73,9 +88,9 @@ emit_changed_cb (gpointer user_data)
 
   if (!self)
     return G_SOURCE_REMOVE;
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->pending_lock);
   g_clear_pointer (&self->pending, g_source_unref);
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->pending_lock);
   g_signal_emit (self, signals[CHANGED], 0);
   return G_SOURCE_REMOVE;
 }
@@ -87,10 +102,10 @@ weak_ref_free (gpointer data)
   g_free (data);
 }
 
-/* Lock held. */
 void
 easel_gallery_changed (EaselGallery *self)
 {
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->pending_lock);
   GWeakRef *weak;
 
   if (self->pending)
@@ -102,146 +117,19 @@ easel_gallery_changed (EaselGallery *self)
   g_source_attach (self->pending, self->context);
 }
 
-gboolean
-easel_gallery_fail (EaselGallery *self, GError **error)
-{
-  int code = sqlite3_errcode (self->db);
+/* ---- opening ---- */
 
-  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-    g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "The gallery's index %s is damaged (%s).", self->database,
-                 sqlite3_errmsg (self->db));
-  else if (code == SQLITE_FULL || code == SQLITE_IOERR || code == SQLITE_READONLY || code == SQLITE_CANTOPEN)
-    g_set_error (error, EASEL_ERROR, EASEL_ERROR_IO,
-                 "The gallery's index %s cannot be written (%s). Free some space or check the folder's permissions.",
-                 self->database, sqlite3_errmsg (self->db));
-  else
-    g_set_error (error, EASEL_ERROR, EASEL_ERROR_FAILED, "The gallery's index %s: %s.", self->database,
-                 sqlite3_errmsg (self->db));
-  return FALSE;
-}
-
-EaselStatement *
-easel_gallery_prepare (EaselGallery *self, const char *sql, GError **error)
-{
-  sqlite3_stmt *statement = NULL;
-
-  if (sqlite3_prepare_v2 (self->db, sql, -1, &statement, NULL) != SQLITE_OK)
-    easel_gallery_fail (self, error);
-  return statement;
-}
-
-gboolean
-easel_gallery_finish (EaselGallery *self, EaselStatement *statement, GError **error)
-{
-  int code;
-
-  while ((code = sqlite3_step (statement)) == SQLITE_ROW)
-    ;
-  return code == SQLITE_DONE || easel_gallery_fail (self, error);
-}
-
-gboolean
-easel_gallery_run (EaselGallery *self, const char *sql, GError **error)
-{
-  return sqlite3_exec (self->db, sql, NULL, NULL, NULL) == SQLITE_OK || easel_gallery_fail (self, error);
-}
-
-static gboolean
-connect_database (EaselGallery *self, GError **error)
-{
-  if (sqlite3_open_v2 (self->database, &self->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                       NULL) != SQLITE_OK)
-    return easel_gallery_fail (self, error);
-  sqlite3_busy_timeout (self->db, 5000);
-  /* FULL: a star that was shown as saved survives a power cut. quick_check costs milliseconds where the full check
-   * costs seconds; easel_gallery_check() runs that one. */
-  return easel_gallery_run (self, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                                  "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384", error) &&
-         easel_gallery_migrate (self, error) &&
-         easel_gallery_run (self, "SELECT count(*) FROM sqlite_master; SELECT id FROM item LIMIT 1", error);
-}
-
-/* What a person added and no file holds, read from a damaged index as far as it can be. path to "stars\ntag\ntag". */
-static GHashTable *
-salvage (const char *database)
-{
-  GHashTable *kept = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  sqlite3 *db = NULL;
-  sqlite3_stmt *statement = NULL;
-
-  if (sqlite3_open_v2 (database, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-      sqlite3_prepare_v2 (db, "SELECT path, stars, tags FROM item WHERE stars > 0 OR tags <> ''", -1, &statement,
-                          NULL) == SQLITE_OK)
-    while (sqlite3_step (statement) == SQLITE_ROW)
-      {
-        const char *path = (const char *) sqlite3_column_text (statement, 0);
-        const char *tags = (const char *) sqlite3_column_text (statement, 2);
-
-        if (path && tags)
-          g_hash_table_replace (kept, g_strdup (path),
-                                g_strdup_printf ("%d\n%s", sqlite3_column_int (statement, 1), tags));
-      }
-  sqlite3_finalize (statement);
-  sqlite3_close (db);
-  return kept;
-}
-
+/* A gallery that has pictures makes at most the last part of its folder's path: more that is missing is a drive that
+ * is not plugged in, and a folder made in its place would hide it. */
 static void
-restore (EaselGallery *self, GHashTable *kept)
+make_folder (EaselGallery *self)
 {
-  GHashTableIter iter;
-  gpointer path, text;
+  g_autoptr (EaselStatement) any = easel_gallery_prepare (self->db, "SELECT 1 FROM item LIMIT 1", NULL);
 
-  g_hash_table_iter_init (&iter, kept);
-  while (g_hash_table_iter_next (&iter, &path, &text))
-    {
-      g_auto (GStrv) parts = g_strsplit (text, "\n", -1);
-      g_autoptr (EaselStatement) find = NULL;
-      gint64 id = 0;
-
-      g_mutex_lock (&self->lock);
-      find = easel_gallery_prepare (self, "SELECT id FROM item WHERE path = ?", NULL);
-      if (find)
-        {
-          sqlite3_bind_text (find, 1, path, -1, SQLITE_STATIC);
-          if (sqlite3_step (find) == SQLITE_ROW)
-            id = sqlite3_column_int64 (find, 0);
-        }
-      g_clear_pointer (&find, sqlite3_finalize);
-      g_mutex_unlock (&self->lock);
-      if (id == 0)
-        continue;
-      easel_gallery_set_stars (self, id, (int) g_ascii_strtoll (parts[0], NULL, 10), NULL);
-      if (parts[1] && *parts[1])
-        easel_gallery_set_tags (self, id, (const char *const *) parts + 1, NULL);
-    }
-}
-
-/* Renames the index and what SQLite keeps beside it; never deletes. */
-static gboolean
-set_aside (const char *database, GError **error)
-{
-  static const char *const endings[] = { "", "-wal", "-shm" };
-  g_autofree char *free_name = NULL;
-
-  for (int n = 1; !free_name || g_file_test (free_name, G_FILE_TEST_EXISTS); n++)
-    {
-      g_free (free_name);
-      free_name = g_strdup_printf ("%s.damaged-%d", database, n);
-    }
-  for (gsize i = 0; i < G_N_ELEMENTS (endings); i++)
-    {
-      g_autofree char *from = g_strconcat (database, endings[i], NULL);
-      g_autofree char *to = g_strconcat (free_name, endings[i], NULL);
-
-      if (g_rename (from, to) != 0 && errno != ENOENT)
-        {
-          g_set_error (error, EASEL_ERROR, EASEL_ERROR_IO, "The damaged index %s cannot be moved aside: %s.", from,
-                       g_strerror (errno));
-          return FALSE;
-        }
-    }
-  return TRUE;
+  if (any && sqlite3_step (any) == SQLITE_ROW)
+    g_mkdir (self->folder, 0755);
+  else
+    g_mkdir_with_parents (self->folder, 0755);
 }
 
 EaselGallery *
@@ -249,34 +137,47 @@ easel_gallery_open (const char *database, const char *folder, gboolean *rebuilt,
 {
   g_autoptr (EaselGallery) self = g_object_new (EASEL_TYPE_GALLERY, NULL);
   g_autofree char *parent = g_path_get_dirname (database);
-  g_autoptr (GHashTable) kept = NULL;
   g_autoptr (GError) problem = NULL;
 
-  self->database = g_strdup (database);
-  self->folder = g_canonicalize_filename (folder, NULL);
-  if (g_mkdir_with_parents (parent, 0700) != 0 || g_mkdir_with_parents (self->folder, 0755) != 0)
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_IO, "The gallery's folder %s cannot be made: %s.", self->folder,
-                   g_strerror (errno));
-      return NULL;
-    }
   if (rebuilt)
     *rebuilt = FALSE;
-  if (connect_database (self, &problem))
-    return g_steal_pointer (&self);
-  if (!g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_DAMAGED))
+  self->database = g_canonicalize_filename (database, NULL);
+  self->folder = g_canonicalize_filename (folder, NULL);
+  if (g_mkdir_with_parents (parent, 0700) != 0)
     {
-      g_propagate_error (error, g_steal_pointer (&problem));
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_IO, "The folder %s for the gallery's index cannot be made: %s.",
+                   parent, g_strerror (errno));
       return NULL;
     }
-  g_clear_pointer (&self->db, sqlite3_close);
-  kept = salvage (database);
-  if (!set_aside (database, error) || !connect_database (self, error) ||
-      !easel_gallery_scan (self, NULL, NULL, error))
+  if (!easel_gallery_finish_exchange (self, error))
     return NULL;
-  restore (self, kept);
-  if (rebuilt)
-    *rebuilt = TRUE;
+  if (!easel_gallery_connect (self, &problem))
+    {
+      if (!g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_DAMAGED))
+        {
+          g_propagate_error (error, g_steal_pointer (&problem));
+          return NULL;
+        }
+      easel_gallery_disconnect (self);
+      if (!easel_gallery_exchange (self, "damaged", error))
+        return NULL;
+      if (rebuilt)
+        *rebuilt = TRUE;
+    }
+  make_folder (self);
+  return g_steal_pointer (&self);
+}
+
+EaselGallery *
+easel_gallery_open_anew (const char *database, const char *folder, GError **error)
+{
+  g_autoptr (EaselGallery) self = g_object_new (EASEL_TYPE_GALLERY, NULL);
+
+  self->database = g_canonicalize_filename (database, NULL);
+  self->folder = g_canonicalize_filename (folder, NULL);
+  if (!easel_gallery_exchange (self, "old", error))
+    return NULL;
+  make_folder (self);
   return g_steal_pointer (&self);
 }
 
@@ -286,22 +187,22 @@ easel_gallery_get_folder (EaselGallery *self)
   return self->folder;
 }
 
-gboolean
-easel_gallery_set_stars (EaselGallery *self, gint64 id, int stars, GError **error)
+char *
+easel_gallery_folder_problem (EaselGallery *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-  g_autoptr (EaselStatement) statement = NULL;
-
-  statement = easel_gallery_prepare (self, "UPDATE item SET stars = ? WHERE id = ?", error);
-  if (!statement)
-    return FALSE;
-  sqlite3_bind_int (statement, 1, CLAMP (stars, 0, 5));
-  sqlite3_bind_int64 (statement, 2, id);
-  if (!easel_gallery_finish (self, statement, error))
-    return FALSE;
-  easel_gallery_changed (self);
-  return TRUE;
+  if (!g_file_test (self->folder, G_FILE_TEST_IS_DIR))
+    return g_strdup_printf ("The folder %s is not there. Plug in the drive it is on, or choose another folder in the"
+                            " preferences.", self->folder);
+  if (access (self->folder, R_OK | X_OK) != 0)
+    return g_strdup_printf ("The folder %s cannot be read (%s). Check its permissions, or choose another folder in the"
+                            " preferences.", self->folder, g_strerror (errno));
+  if (access (self->folder, W_OK) != 0)
+    return g_strdup_printf ("Nothing can be saved in %s (%s). Check its permissions, or choose another folder in the"
+                            " preferences.", self->folder, g_strerror (errno));
+  return NULL;
 }
+
+/* ---- stars and tags ---- */
 
 static int
 compare_tags (gconstpointer a, gconstpointer b)
@@ -309,7 +210,7 @@ compare_tags (gconstpointer a, gconstpointer b)
   return strcmp (*(const char *const *) a, *(const char *const *) b);
 }
 
-/* Stripped, no empty ones, no line breaks, sorted, each once. Borrowed strings are copied. */
+/* Stripped, no empty ones, no line breaks or commas, sorted, each once. Borrowed strings are copied. */
 static GPtrArray *
 clean_tags (const char *const *tags)
 {
@@ -317,7 +218,7 @@ clean_tags (const char *const *tags)
 
   for (; tags && *tags; tags++)
     {
-      char *tag = g_strstrip (g_strdelimit (g_utf8_make_valid (*tags, -1), "\n\r\t", ' '));
+      char *tag = g_strstrip (g_strdelimit (g_utf8_make_valid (*tags, -1), "\n\r\t,", ' '));
 
       if (*tag)
         g_ptr_array_add (clean, tag);
@@ -333,45 +234,151 @@ clean_tags (const char *const *tags)
 }
 
 gboolean
-easel_gallery_write_tags (EaselGallery *self, gint64 id, const char *const *tags, GError **error)
+easel_gallery_write_tags (sqlite3 *db, gint64 id, const char *const *tags, GError **error)
 {
   g_autoptr (GPtrArray) clean = clean_tags (tags);
   g_autofree char *joined = g_strjoinv ("\n", (char **) clean->pdata);
   g_autoptr (EaselStatement) text = NULL, clear = NULL, insert = NULL;
 
-  text = easel_gallery_prepare (self, "UPDATE item SET tags = ? WHERE id = ?", error);
-  clear = text ? easel_gallery_prepare (self, "DELETE FROM tag WHERE item = ?", error) : NULL;
-  insert = clear ? easel_gallery_prepare (self, "INSERT INTO tag (item, name) VALUES (?, ?)", error) : NULL;
+  text = easel_gallery_prepare (db, "UPDATE item SET tags = ? WHERE id = ?", error);
+  clear = text ? easel_gallery_prepare (db, "DELETE FROM tag WHERE item = ?", error) : NULL;
+  insert = clear ? easel_gallery_prepare (db, "INSERT INTO tag (item, name) VALUES (?, ?)", error) : NULL;
   if (!insert)
     return FALSE;
   sqlite3_bind_text (text, 1, joined, -1, SQLITE_STATIC);
   sqlite3_bind_int64 (text, 2, id);
   sqlite3_bind_int64 (clear, 1, id);
-  if (!easel_gallery_finish (self, text, error) || !easel_gallery_finish (self, clear, error))
+  if (!easel_gallery_finish (db, text, error) || !easel_gallery_finish (db, clear, error))
     return FALSE;
   for (guint i = 0; i + 1 < clean->len; i++)
     {
       sqlite3_reset (insert);
       sqlite3_bind_int64 (insert, 1, id);
       sqlite3_bind_text (insert, 2, clean->pdata[i], -1, SQLITE_STATIC);
-      if (!easel_gallery_finish (self, insert, error))
+      if (!easel_gallery_finish (db, insert, error))
         return FALSE;
     }
   return TRUE;
 }
 
+/* What one call does to each of its rows. */
+typedef struct
+{
+  gboolean stars_given, tags_given; /* tags_given: `add` is the whole list */
+  int stars;
+  const char *const *add, *const *remove;
+} Edit;
+
+/* The tags of a row after an edit; caller frees with g_strfreev. */
+static char **
+edited_tags (const char *joined, const Edit *edit)
+{
+  g_auto (GStrv) old = g_strsplit (edit->tags_given ? "" : joined, "\n", -1);
+  g_autoptr (GStrvBuilder) tags = g_strv_builder_new ();
+
+  for (guint i = 0; old[i]; i++)
+    if (!edit->remove || !g_strv_contains (edit->remove, old[i]))
+      g_strv_builder_add (tags, old[i]);
+  for (guint i = 0; edit->add && edit->add[i]; i++)
+    g_strv_builder_add (tags, edit->add[i]);
+  return g_strv_builder_end (tags);
+}
+
+/* One row; its marks go into `marks` for after the commit. NOT_FOUND when it is gone. */
+static gboolean
+edit_row (EaselGallery *self, sqlite3 *db, EaselStatement *find, EaselStatement *star, gint64 id, const Edit *edit,
+          GError **error)
+{
+  g_auto (GStrv) tags = NULL;
+  int code;
+
+  sqlite3_reset (find);
+  sqlite3_bind_int64 (find, 1, id);
+  code = sqlite3_step (find);
+  if (code != SQLITE_ROW && code != SQLITE_DONE)
+    return easel_gallery_fail (db, error);
+  if (code == SQLITE_DONE)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND,
+                   "There is no number %" G_GINT64_FORMAT " in the gallery; it may have been removed meanwhile.", id);
+      return FALSE;
+    }
+  tags = edited_tags ((const char *) sqlite3_column_text (find, 0), edit);
+  if (edit->stars_given)
+    {
+      sqlite3_reset (star);
+      sqlite3_bind_int (star, 1, CLAMP (edit->stars, 0, 5));
+      sqlite3_bind_int64 (star, 2, id);
+      return easel_gallery_finish (db, star, error);
+    }
+  return easel_gallery_write_tags (db, id, (const char *const *) tags, error);
+}
+
+/* Into the files, after the index has it: should this be lost to a crash, the index still knows. */
+static void
+write_marks (EaselGallery *self, const gint64 *ids, guint n)
+{
+  g_autoptr (GPtrArray) items = easel_gallery_get_many (self, ids, n, NULL);
+
+  for (guint i = 0; items && i < items->len; i++)
+    {
+      EaselGalleryItem *item = items->pdata[i];
+      easel_marks_write (item->path, item->stars, (const char *const *) item->tags);
+    }
+}
+
+static gboolean
+edit_rows (EaselGallery *self, const gint64 *ids, guint n, const Edit *edit, GError **error)
+{
+  sqlite3 *db = easel_gallery_begin_write (self);
+  g_autoptr (EaselStatement) find = easel_gallery_prepare (db, "SELECT tags FROM item WHERE id = ?", error);
+  g_autoptr (EaselStatement) star =
+      find ? easel_gallery_prepare (db, "UPDATE item SET stars = ? WHERE id = ?", error) : NULL;
+  gboolean ok = star && easel_gallery_run (db, "BEGIN IMMEDIATE", error);
+
+  if (ok)
+    {
+      for (guint i = 0; ok && i < n; i++)
+        ok = edit_row (self, db, find, star, ids[i], edit, error);
+      sqlite3_reset (find);
+      ok = ok && easel_gallery_run (db, "COMMIT", error);
+      if (!ok)
+        easel_gallery_run (db, "ROLLBACK", NULL);
+    }
+  g_clear_pointer (&find, sqlite3_finalize);
+  g_clear_pointer (&star, sqlite3_finalize);
+  easel_gallery_end_write (self);
+  if (!ok)
+    return FALSE;
+  write_marks (self, ids, n);
+  easel_gallery_changed (self);
+  return TRUE;
+}
+
+gboolean
+easel_gallery_set_stars_of (EaselGallery *self, const gint64 *ids, guint n, int stars, GError **error)
+{
+  const Edit edit = { .stars_given = TRUE, .stars = stars };
+  return edit_rows (self, ids, n, &edit, error);
+}
+
+gboolean
+easel_gallery_set_stars (EaselGallery *self, gint64 id, int stars, GError **error)
+{
+  return easel_gallery_set_stars_of (self, &id, 1, stars, error);
+}
+
 gboolean
 easel_gallery_set_tags (EaselGallery *self, gint64 id, const char *const *tags, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  const Edit edit = { .tags_given = TRUE, .add = tags };
+  return edit_rows (self, &id, 1, &edit, error);
+}
 
-  if (!easel_gallery_run (self, "BEGIN IMMEDIATE", error))
-    return FALSE;
-  if (!easel_gallery_write_tags (self, id, tags, error) || !easel_gallery_run (self, "COMMIT", error))
-    {
-      easel_gallery_run (self, "ROLLBACK", NULL);
-      return FALSE;
-    }
-  easel_gallery_changed (self);
-  return TRUE;
+gboolean
+easel_gallery_edit_tags_of (EaselGallery *self, const gint64 *ids, guint n, const char *const *add,
+                            const char *const *remove, GError **error)
+{
+  const Edit edit = { .add = add, .remove = remove };
+  return edit_rows (self, ids, n, &edit, error);
 }

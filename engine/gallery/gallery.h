@@ -4,8 +4,10 @@
  * Whatever the index holds about a picture it also finds in the file again (the request inside), except what a person
  * added afterwards (stars, tags), which is committed durably before it is shown as saved.
  *
- * Threads: every function may be called from any thread; one connection, one lock. Calls that touch one row take well
- * under a millisecond; easel_gallery_scan() and easel_gallery_open() may take long and belong on a worker.
+ * A person's stars and tags are also written as extended attributes of the file, where the file system has them.
+ *
+ * Threads: every function may be called from any thread. Reading never waits for writing. What writes waits for the
+ * disk (an fsync) and belongs on a worker in a program with a window; so do easel_gallery_scan(), _check(), _rebuild().
  */
 #pragma once
 
@@ -19,12 +21,21 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (EaselGallery, easel_gallery, EASEL, GALLERY, GObject)
 
 /* Opens the index at `database` (created when absent, brought up to date when older) for pictures below `folder`.
- * A damaged index is set aside ("….damaged-N"), stars and tags are saved from it as far as they can be read, and a new
- * one is filled from the files; *rebuilt (may be NULL) says so. UNSUPPORTED: made by a newer Easel, nothing is touched.
- * IO: the folder or the index cannot be written. */
+ * A damaged index is set aside ("….damaged-N"); stars and tags are saved from it as far as they can be read, and the
+ * next scan fills a new one from the files: *rebuilt (may be NULL) says so. A folder that is not there (a drive that is
+ * not plugged in) is no failure, see easel_gallery_folder_problem(). UNSUPPORTED: made by a newer Easel, nothing is
+ * touched; easel_gallery_open_anew() is the way forward. IO: the index cannot be written. */
 EaselGallery *easel_gallery_open (const char *database, const char *folder, gboolean *rebuilt, GError **error);
+/* The same, but whatever index is there is set aside ("….old-N", never deleted) after saving stars and tags from it.
+ * Scan afterwards. */
+EaselGallery *easel_gallery_open_anew (const char *database, const char *folder, GError **error);
+/* The same for a gallery that is open, when a call failed with DAMAGED. Scans. */
+gboolean easel_gallery_rebuild (EaselGallery *self, GCancellable *cancellable, GError **error);
 
 const char *easel_gallery_get_folder (EaselGallery *self);
+/* What is wrong with the folder now, as a sentence with a way forward: not there, cannot be read, cannot be written.
+ * NULL when nothing is. Caller frees. Looks at the disk. */
+char *easel_gallery_folder_problem (EaselGallery *self);
 
 /* Signals, emitted in the main context the gallery was opened in: "changed" (rows were added, removed or edited;
  * coalesced to one emission an iteration). */
@@ -41,7 +52,8 @@ typedef struct
   gint64 id;
   char *path;              /* absolute */
   EaselItemKind kind;
-  int width, height, n_frames;
+  int width, height, n_frames; /* 0: not known */
+  double seconds;          /* clips; 0: not known */
   gint64 bytes, created;   /* created: Unix seconds */
   char *model, *sampler, *prompt, *negative; /* "" when unknown */
   int steps;
@@ -70,10 +82,13 @@ typedef struct
   const char *model, *tag;  /* exact */
   int kind;                 /* -1 all (0 is EASEL_ITEM_PICTURE): use EASEL_GALLERY_QUERY_INIT */
   int min_stars;
-  int min_side;             /* pixels, of the longer side */
+  int min_side, max_side;   /* pixels, of the longer side; 0 open */
   gint64 since, until;      /* Unix seconds, 0 open */
+  gboolean untagged;        /* only those without tags */
+  gboolean missing;         /* only those whose file is gone */
   gboolean trashed;         /* the trash instead */
   EaselGallerySort sort;
+  int limit;                /* 0: all */
 } EaselGalleryQuery;
 #define EASEL_GALLERY_QUERY_INIT { .kind = -1 }
 
@@ -98,6 +113,11 @@ char *easel_gallery_new_path (EaselGallery *self, EaselRequest *request, const c
 gboolean easel_gallery_add (EaselGallery *self, const char *path, gint64 *id, GError **error);
 gboolean easel_gallery_set_stars (EaselGallery *self, gint64 id, int stars, GError **error);
 gboolean easel_gallery_set_tags (EaselGallery *self, gint64 id, const char *const *tags, GError **error);
+/* Many at once, in one transaction: all or none. Tags in `add` are added, those in `remove` taken off (either may be
+ * NULL). */
+gboolean easel_gallery_set_stars_of (EaselGallery *self, const gint64 *ids, guint n, int stars, GError **error);
+gboolean easel_gallery_edit_tags_of (EaselGallery *self, const gint64 *ids, guint n, const char *const *add,
+                                     const char *const *remove, GError **error);
 /* Moves the file to the desktop's trash; the row stays, marked, so that it can be undone. */
 gboolean easel_gallery_trash (EaselGallery *self, gint64 id, GError **error);
 /* Puts it back where it was (from the trash's own record). NOT_FOUND: the trash was emptied. */
@@ -109,18 +129,24 @@ typedef struct
 {
   int added, changed, missing, failed;
 } EaselGalleryScan;
-/* Brings the index in line with the folder. Damaged files are counted, remembered by size and time, not read again. */
+/* Brings the index in line with the folder. A file that was renamed or moved below it keeps its stars and tags. Damaged
+ * files are counted, remembered by size and time, not read again. NOT_FOUND: the folder is not there; then nothing is
+ * marked as missing. */
 gboolean easel_gallery_scan (EaselGallery *self, EaselGalleryScan *result, GCancellable *cancellable, GError **error);
-/* Watches the folder (and those below it) from now on; changes appear by themselves. Main context of the caller. */
-gboolean easel_gallery_watch (EaselGallery *self, GError **error);
+/* Scans on a worker, and from now on whenever something changes in the folder or below. Main context of the caller. A
+ * folder that comes back is seen at the next call. */
+void easel_gallery_watch (EaselGallery *self);
 
-/* SQLite's own integrity check, the text index's check, and every file looked for. Problems as sentences, one a line;
- * "" when sound. Caller frees. */
-char *easel_gallery_check (EaselGallery *self, GError **error);
+/* SQLite's own integrity check, the word index's check, and every file looked for. Problems as sentences, one a line;
+ * "" when sound. With `repair`: the word index is made anew where it disagrees, the whole index where it is damaged;
+ * the report says so. Caller frees. */
+char *easel_gallery_check (EaselGallery *self, gboolean repair, GCancellable *cancellable, GError **error);
 
-/* Thumbnails as the freedesktop specification has them ($XDG_CACHE_HOME/thumbnails/{large,x-large}, MD5 of the URI,
- * with Thumb::URI and Thumb::MTime), made when absent or stale. size: 256 or 512. Path; caller frees. Blocking: worker
- * threads. Files that cannot be read are recorded under fail/easel and not tried again until they change. */
+/* Thumbnails as the freedesktop specification has them ($XDG_CACHE_HOME/thumbnails/{normal,large,x-large,xx-large},
+ * MD5 of the URI, with Thumb::URI and Thumb::MTime), made when absent or stale; one that lies ready in a folder's
+ * shared repository (.sh_thumbnails) is used. Clips: their first frame. size: the side wanted, up to 1024; the smallest
+ * of the standard's sizes that has it. Path; caller frees. Blocking: worker threads. Files that cannot be read are
+ * recorded under fail/easel-VERSION and not tried again until they change: DAMAGED. */
 char *easel_thumbnail_ensure (const char *path, int size, GError **error);
 
 G_END_DECLS

@@ -31,6 +31,21 @@ static const char *const migrations[] = {
   "  VALUES ('delete', old.id, old.prompt, old.negative, old.model, old.tags, old.path);"
   "  INSERT INTO words (rowid, prompt, negative, model, tags, path)"
   "  VALUES (new.id, new.prompt, new.negative, new.model, new.tags, new.path); END;",
+  /* 1 -> 2. Length of clips. Indexes for each order the list can have, over what is shown alone, so that a page of
+   * 100,000 is read in order and not sorted. The words by the tokenizer of tokens.c. */
+  "ALTER TABLE item ADD COLUMN seconds REAL NOT NULL DEFAULT 0;"
+  "DROP INDEX item_newest;"
+  "CREATE INDEX item_shown ON item (created DESC, id DESC) WHERE state < 2;"
+  "CREATE INDEX item_starred ON item (stars DESC, created DESC, id DESC) WHERE state < 2;"
+  "CREATE INDEX item_named ON item (path COLLATE NOCASE, id) WHERE state < 2;"
+  "CREATE INDEX item_model ON item (model) WHERE state < 2;"
+  /* What a person added to rows of an index that was given up, until a scan meets the file again. */
+  "CREATE TABLE salvaged (path TEXT PRIMARY KEY, stars INTEGER NOT NULL, tags TEXT NOT NULL, state INTEGER NOT NULL)"
+  "  WITHOUT ROWID;"
+  "DROP TABLE words;"
+  "CREATE VIRTUAL TABLE words USING fts5 (prompt, negative, model, tags, path, content='item', content_rowid='id',"
+  "  prefix='1 2 3', tokenize='easel');"
+  "INSERT INTO words (words) VALUES ('rebuild');",
 };
 
 int
@@ -40,24 +55,24 @@ easel_gallery_schema_version (void)
 }
 
 static int
-read_version (EaselGallery *self, GError **error)
+read_version (sqlite3 *db, GError **error)
 {
-  g_autoptr (EaselStatement) statement = easel_gallery_prepare (self, "PRAGMA user_version", error);
+  g_autoptr (EaselStatement) statement = easel_gallery_prepare (db, "PRAGMA user_version", error);
 
   if (!statement)
     return -1;
   if (sqlite3_step (statement) != SQLITE_ROW)
     {
-      easel_gallery_fail (self, error);
+      easel_gallery_fail (db, error);
       return -1;
     }
   return sqlite3_column_int (statement, 0);
 }
 
 gboolean
-easel_gallery_migrate (EaselGallery *self, GError **error)
+easel_gallery_migrate (sqlite3 *db, GError **error)
 {
-  int version = read_version (self, error);
+  int version = read_version (db, error);
 
   if (version < 0)
     return FALSE;
@@ -65,8 +80,8 @@ easel_gallery_migrate (EaselGallery *self, GError **error)
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED,
                    "The gallery's index %s was made by a newer version of Easel (its version is %d, this one knows %d)."
-                   " Update Easel, or move the file away to have a new index made from the pictures.",
-                   self->database, version, easel_gallery_schema_version ());
+                   " Update Easel, or have a new index made from the pictures; this one is kept beside it.",
+                   sqlite3_db_filename (db, "main"), version, easel_gallery_schema_version ());
       return FALSE;
     }
   for (; version < easel_gallery_schema_version (); version++)
@@ -74,16 +89,16 @@ easel_gallery_migrate (EaselGallery *self, GError **error)
       g_autofree char *done = g_strdup_printf ("PRAGMA user_version = %d; COMMIT", version + 1);
 
       /* IMMEDIATE: another process that is migrating has the lock; its version is read again then. */
-      if (!easel_gallery_run (self, "BEGIN IMMEDIATE", error))
+      if (!easel_gallery_run (db, "BEGIN IMMEDIATE", error))
         return FALSE;
-      if (read_version (self, NULL) != version)
+      if (read_version (db, NULL) != version)
         {
-          easel_gallery_run (self, "ROLLBACK", NULL);
+          easel_gallery_run (db, "ROLLBACK", NULL);
           continue;
         }
-      if (!easel_gallery_run (self, migrations[version], error) || !easel_gallery_run (self, done, error))
+      if (!easel_gallery_run (db, migrations[version], error) || !easel_gallery_run (db, done, error))
         {
-          easel_gallery_run (self, "ROLLBACK", NULL);
+          easel_gallery_run (db, "ROLLBACK", NULL);
           return FALSE;
         }
     }

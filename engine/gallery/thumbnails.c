@@ -12,15 +12,28 @@
 
 #include "engine/media/atomic-file.h"
 #include "engine/media/image-file.h"
+#include "engine/media/video-file.h"
 
-/* Box filter: every source pixel counts once. [height, width, 3] to fit into size x size; never enlarged. */
+static const struct
+{
+  int side;
+  const char *folder;
+} sizes[] = { { 128, "normal" }, { 256, "large" }, { 512, "x-large" }, { 1024, "xx-large" } };
+
+/* Box filter: every source pixel counts once. [height, width, 3] of frame 0 to fit into size x size; never enlarged.
+ * NULL with NO_MEMORY. */
 static guint8 *
-shrink (EaselPicture *picture, int size, int *width, int *height)
+shrink (const EaselPicture *picture, int size, int *width, int *height, GError **error)
 {
   double scale = MIN (1.0, (double) size / MAX (picture->width, picture->height));
   int w = MAX (1, (int) (picture->width * scale + 0.5)), h = MAX (1, (int) (picture->height * scale + 0.5));
-  guint8 *out = g_malloc ((gsize) w * h * 3); /* at most 512 x 512 */
+  guint8 *out = g_try_malloc ((gsize) w * h * 3);
 
+  if (!out)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "There is no memory left for a thumbnail.");
+      return NULL;
+    }
   for (int y = 0; y < h; y++)
     for (int x = 0; x < w; x++)
       {
@@ -97,69 +110,137 @@ fresh (const char *thumbnail, gint64 mtime)
   return recorded && g_ascii_strtoll (recorded, NULL, 10) == mtime;
 }
 
-/* Writes `bytes` as folder/name; the standard wants 0700 folders and 0600 files. */
+/* Writes the bytes as `path`; the standard wants 0700 folders and 0600 files. A cache that is lost to a power cut is
+ * made again, so nothing waits for the disk. */
 static gboolean
-store (const char *folder, const char *path, GByteArray *bytes, GError **error)
+store (const char *path, GByteArray *bytes, GError **error)
 {
+  g_autofree char *folder = g_path_get_dirname (path);
+
   if (g_mkdir_with_parents (folder, 0700) != 0)
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_IO, "The folder for thumbnails %s cannot be made: %s.", folder,
                    g_strerror (errno));
       return FALSE;
     }
-  if (!easel_atomic_file_replace (path, bytes->data, bytes->len, TRUE, error))
+  return g_file_set_contents_full (path, (const char *) bytes->data, bytes->len, G_FILE_SET_CONTENTS_CONSISTENT, 0600,
+                                   error);
+}
+
+/* A thumbnail that lies ready beside the file: named after the file's name alone, read and never written. */
+static char *
+find_shared (const char *path, const char *size, gint64 mtime)
+{
+  g_autofree char *folder = g_path_get_dirname (path), *base = g_path_get_basename (path);
+  g_autofree char *hash = g_compute_checksum_for_string (G_CHECKSUM_MD5, base, -1);
+  g_autofree char *name = g_strconcat (hash, ".png", NULL);
+  g_autofree char *thumbnail = g_build_filename (folder, ".sh_thumbnails", size, name, NULL);
+
+  return fresh (thumbnail, mtime) ? g_steal_pointer (&thumbnail) : NULL;
+}
+
+static EaselPicture *
+read_source (const char *path, GError **error)
+{
+  EaselItemKind kind = EASEL_ITEM_PICTURE;
+
+  easel_gallery_kind_of (path, &kind);
+  return kind == EASEL_ITEM_CLIP ? easel_video_read (path, 1, error) : easel_image_read (path, error);
+}
+
+/* Where things of this file are in the person's cache. */
+typedef struct
+{
+  char *uri, *thumbnail, *failure;
+  gint64 mtime;
+} Places;
+
+static void
+places_clear (Places *places)
+{
+  g_free (places->uri);
+  g_free (places->thumbnail);
+  g_free (places->failure);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Places, places_clear)
+
+static gboolean
+find_places (const char *path, const char *size, Places *places, GError **error)
+{
+  g_autofree char *hash = NULL, *name = NULL, *base = g_build_filename (g_get_user_cache_dir (), "thumbnails", NULL);
+  struct stat st;
+
+  places->uri = g_filename_to_uri (path, NULL, error);
+  if (!places->uri)
     return FALSE;
-  g_chmod (path, 0600);
+  if (stat (path, &st) != 0)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND, "%s is not there.", path);
+      return FALSE;
+    }
+  places->mtime = st.st_mtim.tv_sec;
+  hash = g_compute_checksum_for_string (G_CHECKSUM_MD5, places->uri, -1);
+  name = g_strconcat (hash, ".png", NULL);
+  places->thumbnail = g_build_filename (base, size, name, NULL);
+  places->failure = g_build_filename (base, "fail", "easel-" EASEL_VERSION, name, NULL);
   return TRUE;
+}
+
+/* Reads, shrinks, writes. A file that cannot be read is recorded; that there is no memory or codec now is not. */
+static gboolean
+make_thumbnail (const char *path, int side, const Places *places, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (EaselPicture) picture = read_source (path, &problem);
+  g_autoptr (GByteArray) bytes = NULL;
+  g_autofree guint8 *small = NULL;
+  EaselItemKind kind;
+  int width, height;
+
+  if (!picture)
+    {
+      gboolean clip = easel_gallery_kind_of (path, &kind) && kind == EASEL_ITEM_CLIP;
+
+      if (g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_DAMAGED) ||
+          (!clip && g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED)))
+        bytes = encode (NULL, 1, 1, places->uri, places->mtime);
+      if (bytes)
+        store (places->failure, bytes, NULL);
+      g_propagate_error (error, g_steal_pointer (&problem));
+      return FALSE;
+    }
+  small = shrink (picture, side, &width, &height, error);
+  if (!small)
+    return FALSE;
+  bytes = encode (small, width, height, places->uri, places->mtime);
+  if (!bytes)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "There is no memory left for the thumbnail of %s.", path);
+      return FALSE;
+    }
+  return store (places->thumbnail, bytes, error);
 }
 
 char *
 easel_thumbnail_ensure (const char *path, int size, GError **error)
 {
-  g_autofree char *uri = g_filename_to_uri (path, NULL, error);
-  g_autofree char *hash = NULL, *name = NULL, *base = NULL, *folder = NULL, *thumbnail = NULL, *failures = NULL,
-                  *failed = NULL;
-  g_autoptr (EaselPicture) picture = NULL;
-  g_autoptr (GByteArray) bytes = NULL;
-  g_autofree guint8 *small = NULL;
-  struct stat st;
-  int width, height;
+  g_auto (Places) places = { 0 };
+  gsize s = 0;
+  char *shared;
 
-  if (!uri)
+  while (s + 1 < G_N_ELEMENTS (sizes) && sizes[s].side < size)
+    s++;
+  if (!find_places (path, sizes[s].folder, &places, error))
     return NULL;
-  if (stat (path, &st) != 0)
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND, "%s is not there.", path);
-      return NULL;
-    }
-  hash = g_compute_checksum_for_string (G_CHECKSUM_MD5, uri, -1);
-  name = g_strconcat (hash, ".png", NULL);
-  base = g_build_filename (g_get_user_cache_dir (), "thumbnails", NULL);
-  folder = g_build_filename (base, size > 256 ? "x-large" : "large", NULL);
-  thumbnail = g_build_filename (folder, name, NULL);
-  failures = g_build_filename (base, "fail", "easel", NULL);
-  failed = g_build_filename (failures, name, NULL);
-  if (fresh (thumbnail, st.st_mtim.tv_sec))
-    return g_steal_pointer (&thumbnail);
-  if (fresh (failed, st.st_mtim.tv_sec))
+  if (fresh (places.thumbnail, places.mtime))
+    return g_steal_pointer (&places.thumbnail);
+  shared = find_shared (path, sizes[s].folder, places.mtime);
+  if (shared)
+    return shared;
+  if (fresh (places.failure, places.mtime))
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s could not be read as a picture.", path);
       return NULL;
     }
-  picture = easel_image_read (path, error);
-  if (!picture)
-    {
-      bytes = encode (NULL, 1, 1, uri, st.st_mtim.tv_sec);
-      if (bytes)
-        store (failures, failed, bytes, NULL);
-      return NULL;
-    }
-  small = shrink (picture, size > 256 ? 512 : 256, &width, &height);
-  bytes = encode (small, width, height, uri, st.st_mtim.tv_sec);
-  if (!bytes)
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "There is no memory left for the thumbnail of %s.", path);
-      return NULL;
-    }
-  return store (folder, thumbnail, bytes, error) ? g_steal_pointer (&thumbnail) : NULL;
+  return make_thumbnail (path, sizes[s].side, &places, error) ? g_steal_pointer (&places.thumbnail) : NULL;
 }

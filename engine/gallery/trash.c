@@ -15,17 +15,21 @@
 static gboolean
 set_state (EaselGallery *self, gint64 id, ItemState state, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-  g_autoptr (EaselStatement) s = easel_gallery_prepare (self, "UPDATE item SET state = ? WHERE id = ?", error);
+  sqlite3 *db = easel_gallery_begin_write (self);
+  g_autoptr (EaselStatement) s = easel_gallery_prepare (db, "UPDATE item SET state = ? WHERE id = ?", error);
+  gboolean ok = s != NULL;
 
-  if (!s)
-    return FALSE;
-  sqlite3_bind_int (s, 1, state);
-  sqlite3_bind_int64 (s, 2, id);
-  if (!easel_gallery_finish (self, s, error))
-    return FALSE;
-  easel_gallery_changed (self);
-  return TRUE;
+  if (s)
+    {
+      sqlite3_bind_int (s, 1, state);
+      sqlite3_bind_int64 (s, 2, id);
+      ok = easel_gallery_finish (db, s, error);
+    }
+  g_clear_pointer (&s, sqlite3_finalize);
+  easel_gallery_end_write (self);
+  if (ok)
+    easel_gallery_changed (self);
+  return ok;
 }
 
 gboolean
