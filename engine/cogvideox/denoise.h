@@ -41,6 +41,8 @@ typedef struct
   const float *start;   /* NULL, or latents [F, h, w, C] of a clip to change, in the model's scale */
   const float *picture; /* latents [F, h, w, C] beside the noise for models that take 2 C channels, else NULL */
   const CogState *resume; /* NULL, or where an earlier run of the same request was; rng as at its beginning */
+  int stop_after;       /* steps, then out is the model's guess; 0: all. As easel_job_finish_early() asks for */
+  int *stopped_after;   /* NULL, or receives the steps that were taken when they are not all */
   int keep_every;       /* 0: never */
   CogKeepFunc keep_cb;
   CogStepFunc clean_cb; /* NULL: nobody asks for clean. Before the sampler's update. */

@@ -216,6 +216,7 @@ cog_generate (CogPipeline *self, CogParts *parts, EaselStream *s, const CogRecip
                           .h = r->h, .w = r->w, .guidance = st->guidance, .dynamic = st->dynamic_guidance, .ofs = OFS,
                           .rng = rng, .start = r->kind == COG_FROM_CLIP ? beginning : NULL,
                           .picture = r->kind == COG_FROM_PICTURE ? beginning : NULL,
+                          .stop_after = dry ? 0 : st->stop_after, .stopped_after = &result->stopped_after,
                           .clean_cb = job ? preview_cb : NULL, .user_data = &watcher };
   if (checkpoint && !dry)
     {

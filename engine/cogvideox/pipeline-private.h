@@ -78,6 +78,7 @@ void cog_parts_clear (CogParts *parts);
 typedef struct
 {
   EaselPicture *clip; /* of the result's size, the caller's; NULL on a dry stream */
+  int stopped_after;  /* steps that were taken, 0: all */
   double encode_flops, denoise_flops, decode_flops;
 } CogResult;
 
@@ -93,6 +94,7 @@ gboolean cog_plan_make (CogPipeline *self, CogRecipe *recipe, int attempt, Easel
 
 /* The rules of a request. */
 EaselRequest *cog_resolve (CogPipeline *self, EaselRequest *request, GError **error);
+void cog_rules (CogPipeline *self, EaselModelRules *out);
 /* Frames that the model is given of its input: 1 of a picture, all of a clip. */
 int cog_input_frames (const CogRecipe *recipe);
 /* The input of the request as the model wants it, [cog_input_frames, height, width, 3] in [-1, 1], cropped in the

@@ -205,6 +205,22 @@ cog_input_read (const CogRecipe *r, GError **error)
 
 /* ------------------------------------------------------------------------------------------------------ running */
 
+static void
+pipeline_rules (EaselPipeline *base, EaselModelRules *out)
+{
+  cog_rules ((CogPipeline *) base, out);
+}
+
+static gboolean
+pipeline_meter (EaselPipeline *base, EaselRequest *request, EaselTokenMeter *out, GError **error)
+{
+  CogPipeline *self = (CogPipeline *) base;
+  const EaselRequestSettings *s = easel_request_settings (request);
+
+  return easel_tokenizer_meter (self->tokenizer, s->prompt, s->max_tokens ? s->max_tokens : self->habits.max_tokens,
+                                out, error);
+}
+
 static gboolean
 pipeline_plan (EaselPipeline *base, EaselRequest *resolved, EaselPlan *out, GError **error)
 {
@@ -219,9 +235,8 @@ pipeline_plan (EaselPipeline *base, EaselRequest *resolved, EaselPlan *out, GErr
 /* One attempt: the arena is all that a job allocates on the device, and it is allocated here. */
 static gboolean
 run_once (CogPipeline *self, const CogRecipe *recipe, const EaselPlan *plan, gboolean keep_encoder, const float *input,
-          EaselJob *job, EaselPicture *clip, GError **error)
+          EaselJob *job, CogResult *result, GError **error)
 {
-  CogResult result = { .clip = clip };
   EaselStream *s = NULL;
   gboolean ok;
 
@@ -236,7 +251,7 @@ run_once (CogPipeline *self, const CogRecipe *recipe, const EaselPlan *plan, gbo
                    plan->width, plan->height);
       return FALSE;
     }
-  ok = cog_generate (self, &self->real, s, recipe, input, job, &result, error);
+  ok = cog_generate (self, &self->real, s, recipe, input, job, result, error);
   easel_stream_close (&s);
   return ok;
 }
@@ -260,12 +275,16 @@ pipeline_run (EaselPipeline *base, EaselRequest *resolved, EaselJob *job, EaselP
     {
       g_autoptr (GError) problem = NULL;
       EaselPlan plan = { 0 };
+      CogResult result = { .clip = clip };
       gboolean keep_encoder, ok;
 
       if (!cog_plan_make (self, &recipe, attempt, &plan, &keep_encoder, error))
         return FALSE;
-      ok = run_once (self, &recipe, &plan, keep_encoder, input, job, clip, &problem);
+      ok = run_once (self, &recipe, &plan, keep_encoder, input, job, &result, &problem);
       easel_plan_clear (&plan);
+      if (ok && result.stopped_after > 0
+          && !(clip->request = easel_request_stopped (resolved, result.stopped_after, error)))
+        return FALSE;
       if (ok)
         break;
       if (!g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_NO_MEMORY))
@@ -282,6 +301,8 @@ const EaselPipelineClass easel_cogvideox_pipeline_class = {
   .pipeline_class = "CogVideoXPipeline",
   .open = text_open,
   .resolve = pipeline_resolve,
+  .rules = pipeline_rules,
+  .meter = pipeline_meter,
   .plan = pipeline_plan,
   .run = pipeline_run,
   .free = pipeline_free,
@@ -291,6 +312,8 @@ const EaselPipelineClass easel_cogvideox_image_pipeline_class = {
   .pipeline_class = "CogVideoXImageToVideoPipeline",
   .open = picture_open,
   .resolve = pipeline_resolve,
+  .rules = pipeline_rules,
+  .meter = pipeline_meter,
   .plan = pipeline_plan,
   .run = pipeline_run,
   .free = pipeline_free,
@@ -300,6 +323,8 @@ const EaselPipelineClass easel_cogvideox_video_pipeline_class = {
   .pipeline_class = "CogVideoXVideoToVideoPipeline",
   .open = clip_open,
   .resolve = pipeline_resolve,
+  .rules = pipeline_rules,
+  .meter = pipeline_meter,
   .plan = pipeline_plan,
   .run = pipeline_run,
   .free = pipeline_free,

@@ -167,6 +167,7 @@ cog_resolve (CogPipeline *self, EaselRequest *request, GError **error)
   s.frames = s.frames ? s.frames : self->config.sample_frames;
   s.fps = s.fps > 0 ? s.fps : self->habits.fps;
   s.steps = s.steps ? s.steps : self->habits.steps;
+  s.stop_after = s.stop_after < s.steps ? s.stop_after : 0;
   s.guidance = s.guidance < 0 ? self->habits.guidance : s.guidance;
   s.max_tokens = s.max_tokens ? s.max_tokens : self->habits.max_tokens;
   s.human_instruction = TRUE; /* there is none: not worth a word in files */
@@ -177,4 +178,33 @@ cog_resolve (CogPipeline *self, EaselRequest *request, GError **error)
   if (!s.sampler && !(s.sampler = easel_sampler_default_name (self->scheduler, error)))
     return NULL;
   return check_rules (self, kind, &s, error) ? easel_request_new (&s, error) : NULL;
+}
+
+void
+cog_rules (CogPipeline *self, EaselModelRules *out)
+{
+  const EaselCogConfig *c = &self->config;
+  const int own = c->sample_frames, f = self->factor * c->patch;
+
+  default_size (self, &out->sizes[0].width, &out->sizes[0].height);
+  out->n_sizes = 1;
+  if (c->over_time && !c->learned)
+    {
+      out->sizes[1].width = out->sizes[1].height = SHORT_15;
+      out->sizes[2].width = 1024 / f * f;
+      out->sizes[2].height = SHORT_15;
+      out->n_sizes = 3;
+    }
+  out->only_sizes = !c->over_time || c->learned;
+  out->least = c->over_time ? SHORT_15 : MIN (out->sizes[0].width, out->sizes[0].height);
+  out->most = MAX (out->sizes[0].width, out->sizes[0].height);
+  out->multiple = f;
+  out->frames_least = 1;
+  out->frames_step = frames_step (self);
+  out->frames_most = MAX (c->over_time ? 2 * (own - 1) + 1 : own, 1);
+  out->input = self->kind == COG_FROM_PICTURE ? EASEL_INPUT_PICTURE
+               : self->kind == COG_FROM_CLIP  ? EASEL_INPUT_CLIP
+                                              : EASEL_INPUT_CLIP_OPTIONAL;
+  out->negative = TRUE;
+  out->guidance_most = MAX_GUIDANCE;
 }

@@ -9,6 +9,7 @@
 
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #define DEFAULT_MODEL "starter-sana"
 #define MAX_HABITS 256
@@ -224,6 +225,40 @@ easel_engine_resolve (EaselEngine *self, EaselRequest *request, GError **error)
 }
 
 gboolean
+easel_engine_rules (EaselEngine *self, const char *model, EaselModelRules *out, GError **error)
+{
+  EaselRequestSettings settings = EASEL_REQUEST_SETTINGS_INIT;
+  settings.model = model;
+  g_autoptr (EaselRequest) request = easel_request_new (&settings, error);
+  Slot *slot = request ? borrow_slot (self, request, error) : NULL;
+  if (!slot)
+    return FALSE;
+  *out = (EaselModelRules){ 0 };
+  slot->pipeline->klass->rules (slot->pipeline, out);
+  g_mutex_unlock (&slot->lock);
+  return TRUE;
+}
+
+gboolean
+easel_engine_meter (EaselEngine *self, EaselRequest *request, EaselTokenMeter *out, GError **error)
+{
+  Slot *slot = borrow_slot (self, request, error);
+  if (!slot)
+    return FALSE;
+  /* Only the prompt is asked about: a size or an input that is still wrong does not matter here. */
+  const EaselRequestSettings *s = easel_request_settings (request);
+  EaselRequestSettings words = EASEL_REQUEST_SETTINGS_INIT;
+  words.model = s->model;
+  words.prompt = s->prompt;
+  words.max_tokens = s->max_tokens;
+  words.human_instruction = s->human_instruction;
+  g_autoptr (EaselRequest) asked = easel_request_new (&words, error);
+  gboolean fine = asked && slot->pipeline->klass->meter (slot->pipeline, asked, out, error);
+  g_mutex_unlock (&slot->lock);
+  return fine;
+}
+
+gboolean
 easel_engine_plan (EaselEngine *self, EaselRequest *request, EaselPlan *out, GError **error)
 {
   Slot *slot = borrow_slot (self, request, error);
@@ -339,6 +374,8 @@ make_pictures (EaselEngine *self, EaselJob *job, GError **error)
         picture->request = easel_request_ref (one);
       easel_job_add_picture (job, picture);
       remember_costs (self, job, one);
+      if (easel_job_ends_early (job))
+        break;
     }
   return TRUE;
 }
@@ -532,6 +569,16 @@ easel_engine_init (EaselEngine *self)
   self->habits = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
 }
 
+/* Of the machine's memory, where that is the device's. A quarter of it can be used whatever was asked for. */
+static void
+leave_free (EaselDevice *device, guint64 bytes)
+{
+  const long pages = sysconf (_SC_PHYS_PAGES), size = sysconf (_SC_PAGESIZE);
+  const guint64 total = pages > 0 && size > 0 ? (guint64) pages * (guint64) size : 0;
+  if (bytes > 0 && total > 0 && device->maps_weights)
+    device->memory_limit = device->memory_used + MAX (total / 4, total - MIN (total, bytes));
+}
+
 EaselEngine *
 easel_engine_new (const EaselEngineSettings *settings, GError **error)
 {
@@ -548,6 +595,7 @@ easel_engine_new (const EaselEngineSettings *settings, GError **error)
       easel_status_to_error (status, "Opening the device", settings->device ? settings->device : "cpu", error);
       return NULL;
     }
+  leave_free (device, settings->leave_free);
   EaselEngine *self = g_object_new (EASEL_TYPE_ENGINE, NULL);
   self->device = device;
   self->device_name = g_strdup (device->name);

@@ -17,6 +17,7 @@ typedef struct
   const char *const *model_roots; /* NULL-terminated folders that hold model folders; first wins */
   const char *device;             /* "cpu", "cuda", NULL: best available */
   int threads;                    /* CPU; 0: one per core */
+  guint64 leave_free;             /* bytes of the machine's memory that jobs leave to other programs; 0: the usual */
 } EaselEngineSettings;
 
 /* Starts the thread. UNSUPPORTED or DEVICE when the device asked for is not there; NO_MEMORY. Dropping the last
@@ -39,6 +40,11 @@ void easel_engine_wait (EaselEngine *self, EaselJob *job);
 gboolean easel_engine_plan (EaselEngine *self, EaselRequest *request, EaselPlan *out, GError **error);
 /* Fills the defaults of a request for its model; blocking, any thread. */
 EaselRequest *easel_engine_resolve (EaselEngine *self, EaselRequest *request, GError **error);
+
+/* What the model can be asked for; blocking, any thread. NULL or "": the starter model. */
+gboolean easel_engine_rules (EaselEngine *self, const char *model, EaselModelRules *out, GError **error);
+/* How much of a request's prompt its model sees; blocking (milliseconds once the model is open), any thread. */
+gboolean easel_engine_meter (EaselEngine *self, EaselRequest *request, EaselTokenMeter *out, GError **error);
 
 /* Folder of a model given by name (of a folder below a root, or of the Hub: "Owner/Name") or by a path; NULL or "": the
  * starter model. NOT_FOUND lists what there is. Caller frees. */

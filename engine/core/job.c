@@ -42,6 +42,7 @@ struct _EaselJob
 
   /* Any thread, atomic */
   gint cancelled;
+  gint ends_early;
   gint wants_preview;
 
   /* Behind the lock */
@@ -464,6 +465,18 @@ easel_job_cancel (EaselJob *self)
   self->now.state = EASEL_JOB_CANCELLED;
   self->error = g_error_new_literal (EASEL_ERROR, EASEL_ERROR_CANCELLED, "Cancelled.");
   report_and_unlock (self);
+}
+
+void
+easel_job_finish_early (EaselJob *self)
+{
+  g_atomic_int_set (&self->ends_early, TRUE);
+}
+
+gboolean
+easel_job_ends_early (EaselJob *self)
+{
+  return self && g_atomic_int_get (&self->ends_early);
 }
 
 gboolean

@@ -69,6 +69,10 @@ GPtrArray *easel_job_take_pictures (EaselJob *self);
 /* Any thread; takes effect within one step, one transformer block or one tile. A queued job ends at once. */
 void easel_job_cancel (EaselJob *self);
 gboolean easel_job_is_cancelled (EaselJob *self);
+/* Any thread: no more steps after the one that runs; the picture is finished from what the model makes of it there, and
+ * a series ends with it. Nothing happens once denoising is over. */
+void easel_job_finish_early (EaselJob *self);
+gboolean easel_job_ends_early (EaselJob *self); /* takes a NULL job */
 
 /* Snapshot for observers. Borrowed while the call lasts. */
 typedef struct

@@ -21,6 +21,15 @@ easel_plan_clear (EaselPlan *plan)
   *plan = (EaselPlan){ 0 };
 }
 
+EaselRequest *
+easel_request_stopped (EaselRequest *resolved, int stopped_after, GError **error)
+{
+  EaselRequestSettings settings = *easel_request_settings (resolved);
+
+  settings.stop_after = stopped_after;
+  return easel_request_new (&settings, error);
+}
+
 const EaselPipelineClass *
 easel_pipeline_class_find (const char *pipeline_class, GError **error)
 {

@@ -6,6 +6,7 @@
 
 #include "engine/core/job.h"
 #include "engine/core/model-folder.h"
+#include "engine/text/tokenizer.h"
 
 G_BEGIN_DECLS
 
@@ -28,6 +29,33 @@ void easel_plan_clear (EaselPlan *plan);
  * of what the machine has. Not of what happens to be free now: the same request must choose the same plan. */
 guint64 easel_plan_budget (EaselDevice *device, guint64 used_before);
 
+/* What may stand beside the words. */
+typedef enum
+{
+  EASEL_INPUT_NONE,
+  EASEL_INPUT_PICTURE,       /* needed */
+  EASEL_INPUT_CLIP,          /* needed */
+  EASEL_INPUT_CLIP_OPTIONAL,
+} EaselInput;
+
+#define EASEL_MODEL_MAX_SIZES 48
+
+/* What a model can be asked for, so that a person is offered nothing else; resolve() stays the judge. */
+typedef struct
+{
+  struct
+  {
+    int width, height;
+  } sizes[EASEL_MODEL_MAX_SIZES]; /* it was trained with, the model's own first */
+  int n_sizes;
+  int least, most, multiple; /* of sides typed freely; multiple 1: any, made at the nearest of `sizes` and cut */
+  gboolean only_sizes;       /* nothing but `sizes` */
+  int frames_least, frames_most, frames_step; /* least + k * step; most 0: makes pictures */
+  EaselInput input;
+  gboolean negative;         /* a negative prompt has an effect */
+  double guidance_most;
+} EaselModelRules;
+
 typedef struct
 {
   const char *pipeline_class; /* "SanaPipeline" */
@@ -36,12 +64,19 @@ typedef struct
   EaselPipeline *(*open) (EaselModelFolder *folder, EaselDevice *device, GError **error);
   /* Fills every default and checks every model-dependent rule; BAD_REQUEST says the rule and the nearest good value. */
   EaselRequest *(*resolve) (EaselPipeline *self, EaselRequest *request, GError **error);
+  void (*rules) (EaselPipeline *self, EaselModelRules *out);
+  /* How much of the request's prompt the model sees; it need not be resolved. BAD_REQUEST: not UTF-8, too long. */
+  gboolean (*meter) (EaselPipeline *self, EaselRequest *request, EaselTokenMeter *out, GError **error);
   gboolean (*plan) (EaselPipeline *self, EaselRequest *resolved, EaselPlan *out, GError **error);
   /* One picture or clip: `resolved` has count 1 and a seed; the engine sets the picture's request. Engine thread only.
    * CANCELLED, NO_MEMORY, DAMAGED, …; *out untouched on failure. */
   gboolean (*run) (EaselPipeline *self, EaselRequest *resolved, EaselJob *job, EaselPicture **out, GError **error);
   void (*free) (EaselPipeline *self);
 } EaselPipelineClass;
+
+/* For run(): the request as it was carried out when not all steps were taken (easel_job_finish_early()). Caller
+ * unrefs. */
+EaselRequest *easel_request_stopped (EaselRequest *resolved, int stopped_after, GError **error);
 
 struct EaselPipeline
 {

@@ -100,6 +100,8 @@ easel_request_to_parameters (EaselRequest *self)
       g_autofree char *input = g_path_get_basename (s->input);
       add_pair (line, "Input", input);
     }
+  if (s->stop_after > 0)
+    add_int (line, "Stopped after", s->stop_after);
   if (s->strength > 0)
     add_double (line, "Denoising strength", s->strength);
   if (s->max_tokens > 0)
@@ -287,6 +289,8 @@ read_pair (Reader *reader, const char *key, const char *value)
       g_free (reader->input);
       reader->input = g_path_get_basename (value);
     }
+  else if (!strcmp (key, "stopped after"))
+    set_int (&s->stop_after, value, EASEL_REQUEST_MAX_STEPS);
   else if (!strcmp (key, "max tokens"))
     set_int (&s->max_tokens, value, 4096);
   else if (!strcmp (key, "resolution binning"))

@@ -58,6 +58,7 @@ check (const EaselRequestSettings *s, GError **error)
       || !check_int (s->width, EASEL_REQUEST_MAX_SIDE, "The width", error)
       || !check_int (s->height, EASEL_REQUEST_MAX_SIDE, "The height", error)
       || !check_int (s->steps, EASEL_REQUEST_MAX_STEPS, "The number of steps", error)
+      || !check_int (s->stop_after, EASEL_REQUEST_MAX_STEPS, "The number of steps to stop after", error)
       || !check_int (s->count, EASEL_REQUEST_MAX_COUNT, "The number of pictures", error)
       || !check_int (s->max_tokens, 4096, "The number of tokens", error)
       || !check_int (s->frames, EASEL_REQUEST_MAX_FRAMES, "The number of frames", error))
@@ -148,7 +149,7 @@ easel_request_equal (EaselRequest *a, EaselRequest *b)
          && x->resolution_binning == y->resolution_binning && x->human_instruction == y->human_instruction
          && x->max_tokens == y->max_tokens && x->frames == y->frames && x->fps == y->fps
          && x->dynamic_guidance == y->dynamic_guidance && !g_strcmp0 (x->input, y->input)
-         && x->strength == y->strength;
+         && x->strength == y->strength && x->stop_after == y->stop_after;
 }
 
 /* ---- JSON ---- */
@@ -186,6 +187,8 @@ easel_request_to_json (EaselRequest *self)
   json_object_set_int_member (object, "width", s->width);
   json_object_set_int_member (object, "height", s->height);
   json_object_set_int_member (object, "steps", s->steps);
+  if (s->stop_after > 0)
+    json_object_set_int_member (object, "stop_after", s->stop_after);
   json_object_set_double_member (object, "guidance", s->guidance);
   json_object_set_int_member (object, "seed", s->seed);
   set_word (object, "sampler", s->sampler);
@@ -221,6 +224,7 @@ easel_request_from_json (const char *text, gsize length, GError **error)
   s.width = (int) easel_fields_int (&f, "width", 0, 0, EASEL_REQUEST_MAX_SIDE);
   s.height = (int) easel_fields_int (&f, "height", 0, 0, EASEL_REQUEST_MAX_SIDE);
   s.steps = (int) easel_fields_int (&f, "steps", 0, 0, EASEL_REQUEST_MAX_STEPS);
+  s.stop_after = (int) easel_fields_int (&f, "stop_after", 0, 0, EASEL_REQUEST_MAX_STEPS);
   s.guidance = easel_fields_double (&f, "guidance", -1);
   s.seed = easel_fields_int (&f, "seed", -1, G_MININT64, G_MAXINT64);
   s.sampler = easel_fields_string (&f, "sampler", NULL);

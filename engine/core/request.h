@@ -21,6 +21,7 @@ typedef struct
   double guidance;      /* < 0: the model's default; NaN is refused */
   gint64 seed;          /* < 0: drawn when the request is resolved */
   const char *sampler;  /* NULL: the model's own */
+  int stop_after;       /* steps after which the picture is finished from the model's guess; 0: all of them */
   int count;            /* pictures; picture i uses seed + i. 0: 1 */
   gboolean resolution_binning;  /* as diffusers: nearest trained size, then resize and crop. default TRUE */
   gboolean human_instruction;   /* the complex human instruction of Sana. default: as the model was trained */

@@ -38,6 +38,7 @@ static const Setting SETTINGS[] = {
   { "width", KIND_INT, AT (width), 1, 16384, NULL },
   { "height", KIND_INT, AT (height), 1, 16384, NULL },
   { "steps", KIND_INT, AT (steps), 1, 10000, NULL },
+  { "stop-after", KIND_INT, AT (stop_after), 1, 10000, NULL },
   { "guidance", KIND_DOUBLE, AT (guidance), 0, 1000, NULL },
   { "seed", KIND_SEED, AT (seed), 0, 0, NULL },
   { "sampler", KIND_TEXT, AT (sampler), 0, 64, NULL },

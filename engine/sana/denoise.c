@@ -150,6 +150,17 @@ evaluate (const SanaDenoise *self, EaselStream *s, EaselSanaContext *context, Lo
   return easel_stream_check (s, "Denoising", error);
 }
 
+/* Whether evaluation i is the last of a step after which no other is wanted. */
+static gboolean
+stops_here (const SanaDenoise *self, int i, EaselJob *job)
+{
+  const int n = easel_sampler_n_evaluations (self->sampler), step = easel_sampler_evaluation (self->sampler, i)->step;
+
+  if (i + 1 >= n || easel_sampler_evaluation (self->sampler, i + 1)->step == step)
+    return FALSE;
+  return (self->stop_after > 0 && step + 1 >= self->stop_after) || easel_job_ends_early (job);
+}
+
 gboolean
 sana_denoise (const SanaDenoise *self, EaselStream *s, EaselTensor out, EaselJob *job, GError **error)
 {
@@ -158,6 +169,7 @@ sana_denoise (const SanaDenoise *self, EaselStream *s, EaselTensor out, EaselJob
   const size_t mark = easel_stream_mark (s);
   g_autoptr (EaselSanaContext) context = NULL;
   g_auto (Loop) l = { 0 };
+  EaselTensor result;
   gboolean ok = FALSE;
 
   /* 1. Everything the loop needs; what does not change between steps is computed here. */
@@ -170,20 +182,30 @@ sana_denoise (const SanaDenoise *self, EaselStream *s, EaselTensor out, EaselJob
   easel_lincomb (s, .n_terms = 1, .x = { l.slots[EASEL_SLOT_X] },
                  .c = { (float) easel_sampler_init_sigma (self->sampler) }, .y = l.slots[EASEL_SLOT_X]);
 
-  /* 3. Steps: the model, the preview, fresh noise, the sampler's update. */
+  /* 3. Steps: the model, the preview, fresh noise, the sampler's update; until the last, or until it is enough: then
+   *    the model's guess is the result. */
+  result = l.slots[EASEL_SLOT_X];
   for (int i = 0; i < n_evaluations; i++)
     {
       const EaselEvaluation *e = easel_sampler_evaluation (self->sampler, i);
+      gboolean stop;
 
       if (!easel_job_step (job, e->step, n_steps, error))
         goto cleanup;
       if (!evaluate (self, s, context, &l, i, job, error))
         goto cleanup;
+      stop = stops_here (self, i, job);
+      if (self->clean_cb || stop)
+        easel_lincomb (s, .n_terms = 2, .x = { l.slots[EASEL_SLOT_X], l.slots[EASEL_SLOT_MODEL] },
+                       .c = { (float) e->preview_x, (float) e->preview_model }, .y = l.clean);
       if (self->clean_cb)
+        self->clean_cb (i, s, l.slots[EASEL_SLOT_X], l.clean, self->user_data);
+      if (stop)
         {
-          easel_lincomb (s, .n_terms = 2, .x = { l.slots[EASEL_SLOT_X], l.slots[EASEL_SLOT_MODEL] },
-                         .c = { (float) e->preview_x, (float) e->preview_model }, .y = l.clean);
-          self->clean_cb (i, s, l.slots[EASEL_SLOT_X], l.clean, self->user_data);
+          result = l.clean;
+          if (self->stopped_after)
+            *self->stopped_after = e->step + 1;
+          break;
         }
       for (int j = 0; j < e->noise; j++)
         upload_noise (self, s, &l, NULL, l.slots[EASEL_SLOT_NOISE]);
@@ -193,8 +215,8 @@ sana_denoise (const SanaDenoise *self, EaselStream *s, EaselTensor out, EaselJob
     }
 
   /* 4. Latents in the model's scale. */
-  easel_lincomb (s, .n_terms = 1, .x = { l.slots[EASEL_SLOT_X] },
-                 .c = { (float) (1 / easel_sampler_data_sigma (self->sampler)) }, .y = out);
+  easel_lincomb (s, .n_terms = 1, .x = { result }, .c = { (float) (1 / easel_sampler_data_sigma (self->sampler)) },
+                 .y = out);
   ok = easel_stream_check (s, "Denoising", error);
 
 cleanup:

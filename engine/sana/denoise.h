@@ -28,6 +28,8 @@ typedef struct
   const gboolean *perturbed; /* [layers]: blocks it perturbs */
   EaselRng *rng;           /* starting noise, then the sampler's */
   const float *noise;      /* NULL, or starting noise [C, h, w] on the host in place of drawing it */
+  int stop_after;          /* steps, then out is the model's guess; 0: all. As easel_job_finish_early() asks for */
+  int *stopped_after;      /* NULL, or receives the steps that were taken when they are not all */
   SanaStepFunc clean_cb;   /* NULL: nobody asks for clean */
   SanaStepFunc step_cb;    /* NULL, or called after every update with x alone (tests) */
   gpointer user_data;

@@ -117,6 +117,7 @@ typedef struct
   EaselJob *job;
   float *host; /* [h, w, C] */
   int w, h;
+  float scale; /* from the sampler's scale to the latents' */
 } Preview;
 
 static void
@@ -128,6 +129,8 @@ preview_cb (int evaluation G_GNUC_UNUSED, EaselStream *s, EaselTensor x G_GNUC_U
   if (!easel_job_wants_preview (p->job))
     return;
   easel_download (s, p->host, clean);
+  for (gsize i = 0, n = (gsize) p->w * p->h * p->self->config.in_channels; p->scale != 1 && i < n; i++)
+    p->host[i] *= p->scale;
   if (easel_stream_ok (s) && (picture = easel_habits_preview (&p->self->habits, p->host, p->w, p->h, 1)))
     easel_job_report_preview (p->job, picture);
 }
@@ -195,7 +198,7 @@ sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaR
   g_autofree guint8 *mask = g_malloc0 (2 * (gsize) r->n_text);
   g_autofree float *preview_host = NULL;
   g_autoptr (EaselRng) rng = NULL;
-  Preview preview = { self, job, NULL, w, h };
+  Preview preview = { self, job, NULL, w, h, (float) (1 / easel_sampler_data_sigma (r->sampler)) };
   SanaDenoise denoise = { 0 };
   EaselTensor text, latents, image;
   double flops = s->flops;
@@ -220,7 +223,8 @@ sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaR
 
   /* 3. Denoise: noise from the seed, then the sampler's from the same generator. */
   denoise = (SanaDenoise){ .transformer = parts->transformer, .sampler = r->sampler, .text = text, .mask = mask, .h = h,
-                           .w = w, .guidance = r->settings->guidance, .trigflow = self->sprint };
+                           .w = w, .guidance = r->settings->guidance, .trigflow = self->sprint,
+                           .stop_after = dry ? 0 : r->settings->stop_after, .stopped_after = &result->stopped_after };
   if (!dry)
     denoise.rng = rng = easel_rng_new (g_strcmp0 (r->settings->noise, "cuda") == 0 ? EASEL_RNG_CUDA : EASEL_RNG_CPU,
                                        (guint64) r->settings->seed);

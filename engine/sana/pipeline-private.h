@@ -82,6 +82,7 @@ void sana_parts_clear (SanaParts *parts);
 typedef struct
 {
   guint8 *pixels; /* host [height, width, 3] of the result's size, the caller's; NULL on a dry stream */
+  int stopped_after; /* steps that were taken, 0: all */
   double encode_flops, denoise_flops, decode_flops;
 } SanaResult;
 

@@ -205,17 +205,26 @@ check_rules (SanaPipeline *self, const EaselRequestSettings *s, GError **error)
   return sampler != NULL;
 }
 
+static gboolean
+has_table (SanaPipeline *self)
+{
+  int w, h;
+
+  return (!self->sprint || self->config.sample_size == 32)
+         && easel_sana_nearest_size (self->config.sample_size, 1, 1, &w, &h);
+}
+
 static EaselRequest *
 pipeline_resolve (EaselPipeline *base, EaselRequest *request, GError **error)
 {
   SanaPipeline *self = (SanaPipeline *) base;
   EaselRequestSettings s = *easel_request_settings (request);
   const int side = self->config.sample_size * self->factor;
-  int w, h;
 
   s.width = s.width ? s.width : side;
   s.height = s.height ? s.height : side;
   s.steps = s.steps ? s.steps : self->habits.steps;
+  s.stop_after = s.stop_after < s.steps ? s.stop_after : 0;
   s.guidance = s.guidance < 0 ? self->habits.guidance : s.guidance;
   s.max_tokens = s.max_tokens ? s.max_tokens : self->habits.max_tokens;
   s.human_instruction = s.human_instruction && self->habits.human_instruction;
@@ -224,11 +233,43 @@ pipeline_resolve (EaselPipeline *base, EaselRequest *request, GError **error)
   s.frames = s.frames ? s.frames : 1;
   s.noise = s.noise ? s.noise : "cpu";
   /* Models of other sizes were given no table by their makers: they make what is asked for. */
-  s.resolution_binning = s.resolution_binning && (!self->sprint || self->config.sample_size == 32)
-                         && easel_sana_nearest_size (self->config.sample_size, 1, 1, &w, &h);
+  s.resolution_binning = s.resolution_binning && has_table (self);
   if (!s.sampler && !(s.sampler = easel_sampler_default_name (self->scheduler, error)))
     return NULL;
   return check_rules (self, &s, error) ? easel_request_new (&s, error) : NULL;
+}
+
+static void
+pipeline_rules (EaselPipeline *base, EaselModelRules *out)
+{
+  SanaPipeline *self = (SanaPipeline *) base;
+  const int side = self->config.sample_size * self->factor;
+  int w, h;
+
+  out->sizes[0].width = out->sizes[0].height = side;
+  out->n_sizes = 1;
+  for (int i = 0; has_table (self) && easel_sana_trained_size (self->config.sample_size, i, &w, &h); i++)
+    if ((w != side || h != side) && out->n_sizes < EASEL_MODEL_MAX_SIZES)
+      {
+        out->sizes[out->n_sizes].width = w;
+        out->sizes[out->n_sizes++].height = h;
+      }
+  out->multiple = has_table (self) ? 1 : self->factor;
+  out->least = has_table (self) ? 16 : self->factor;
+  out->most = MAX_SIDE / self->factor * self->factor;
+  out->negative = !self->sprint;
+  out->guidance_most = MAX_GUIDANCE;
+}
+
+static gboolean
+pipeline_meter (EaselPipeline *base, EaselRequest *request, EaselTokenMeter *out, GError **error)
+{
+  SanaPipeline *self = (SanaPipeline *) base;
+  const EaselRequestSettings *s = easel_request_settings (request);
+  const gboolean instruct = s->human_instruction && self->habits.human_instruction;
+
+  return easel_sana_token_meter (self->tokenizer, s->prompt, instruct ? easel_sana_human_instruction () : NULL,
+                                 s->max_tokens ? s->max_tokens : self->habits.max_tokens, out, error);
 }
 
 /* ------------------------------------------------------------------------------------------------------- recipe */
@@ -293,10 +334,9 @@ pipeline_plan (EaselPipeline *base, EaselRequest *resolved, EaselPlan *out, GErr
 
 /* One attempt: the arena is all that a job allocates on the device, and it is allocated here. */
 static gboolean
-run_once (SanaPipeline *self, const SanaRecipe *recipe, const EaselPlan *plan, EaselJob *job, guint8 *pixels,
+run_once (SanaPipeline *self, const SanaRecipe *recipe, const EaselPlan *plan, EaselJob *job, SanaResult *result,
           GError **error)
 {
-  SanaResult result = { .pixels = pixels };
   EaselStream *s = NULL;
   gboolean ok;
 
@@ -309,7 +349,7 @@ run_once (SanaPipeline *self, const SanaRecipe *recipe, const EaselPlan *plan, E
                    recipe->height);
       return FALSE;
     }
-  ok = sana_generate (self, &self->real, s, recipe, job, &result, error);
+  ok = sana_generate (self, &self->real, s, recipe, job, result, error);
   easel_stream_close (&s);
   return ok;
 }
@@ -329,12 +369,16 @@ pipeline_run (EaselPipeline *base, EaselRequest *resolved, EaselJob *job, EaselP
     {
       g_autoptr (GError) problem = NULL;
       EaselPlan plan = { 0 };
+      SanaResult result = { .pixels = picture->rgb };
       gboolean ok;
 
       if (!sana_plan_make (self, &recipe, attempt, &plan, error))
         return FALSE;
-      ok = run_once (self, &recipe, &plan, job, picture->rgb, &problem);
+      ok = run_once (self, &recipe, &plan, job, &result, &problem);
       easel_plan_clear (&plan);
+      if (ok && result.stopped_after > 0
+          && !(picture->request = easel_request_stopped (resolved, result.stopped_after, error)))
+        return FALSE;
       if (ok)
         break;
       if (!g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_NO_MEMORY))
@@ -351,6 +395,8 @@ const EaselPipelineClass easel_sana_pipeline_class = {
   .pipeline_class = "SanaPipeline",
   .open = sana_open,
   .resolve = pipeline_resolve,
+  .rules = pipeline_rules,
+  .meter = pipeline_meter,
   .plan = pipeline_plan,
   .run = pipeline_run,
   .free = pipeline_free,
@@ -360,6 +406,8 @@ const EaselPipelineClass easel_sana_sprint_pipeline_class = {
   .pipeline_class = "SanaSprintPipeline",
   .open = sprint_open,
   .resolve = pipeline_resolve,
+  .rules = pipeline_rules,
+  .meter = pipeline_meter,
   .plan = pipeline_plan,
   .run = pipeline_run,
   .free = pipeline_free,

@@ -43,6 +43,21 @@ easel_sana_nearest_size (int sample_size, int width, int height, int *out_width,
   return TRUE;
 }
 
+gboolean
+easel_sana_trained_size (int sample_size, int i, int *out_width, int *out_height)
+{
+  if (sample_size != 16 && sample_size != 32 && sample_size != 64 && sample_size != 128)
+    return FALSE;
+  for (gsize k = 0; k < G_N_ELEMENTS (bins); k++)
+    if ((sample_size >= 64 || !bins[k].large_only) && i-- == 0)
+      {
+        *out_width = bins[k].width * sample_size * 2;
+        *out_height = bins[k].height * sample_size * 2;
+        return TRUE;
+      }
+  return FALSE;
+}
+
 /* Where output pixel i reads: two neighbours and the weight of the second. torch computes this in f32. */
 static void
 source_of (int i, int n_in, int n_out, int *first, int *second, float *t)

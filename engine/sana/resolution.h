@@ -13,6 +13,9 @@ G_BEGIN_DECLS
  * 1024, 2048, 4096 pixels). FALSE when there is no table for it. Pure; any thread. */
 gboolean easel_sana_nearest_size (int sample_size, int width, int height, int *out_width, int *out_height);
 
+/* The i-th trained size, by growing height; FALSE after the last, or when there is no table. Pure; any thread. */
+gboolean easel_sana_trained_size (int sample_size, int i, int *out_width, int *out_height);
+
 /* Enlarges or shrinks (bilinear, torch's rule with align_corners off and no antialiasing) until both sides cover the
  * new size, then cuts out the middle. in [height, width, channels] f32, out [new_height, new_width, channels] f32, both
  * on the host, the caller's; equal sizes are copied. Any thread. */

@@ -614,6 +614,98 @@ test_preview (void)
   fixture_close (&f);
 }
 
+/* ---------------------------------------------------------------------------------------------- stopped and kept */
+
+static void
+early_cb (EaselJob *job, const EaselProgress *progress, gpointer data)
+{
+  if (progress->phase == EASEL_PHASE_DENOISING && progress->step == *(int *) data)
+    easel_job_finish_early (job);
+}
+
+/* Stopped while step 2 runs is the same picture as asked to stop after 2; its request says so, and is complete. */
+static void
+test_stopped_and_kept (void)
+{
+  for (int sprint = 0; sprint < 2; sprint++)
+    {
+      Fixture f = { 0 };
+      EaselRequestSettings s = small ();
+      int at = 1;
+      g_autoptr (GError) error = NULL;
+      g_autoptr (EaselPicture) whole = NULL, asked = NULL, stopped = NULL, late = NULL;
+
+      fixture_open (&f, sprint, NULL);
+      whole = paint (&f, &s, NULL, NULL, &error);
+      g_assert_no_error (error);
+      stopped = paint (&f, &s, early_cb, &at, &error);
+      g_assert_no_error (error);
+      g_assert_nonnull (stopped->request);
+      g_assert_cmpint (easel_request_settings (stopped->request)->stop_after, ==, 2);
+      g_assert_cmpint (easel_request_settings (stopped->request)->steps, ==, 3);
+      s.stop_after = 2;
+      asked = paint (&f, &s, NULL, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_true (same_pixels (asked, stopped));
+      g_assert_false (same_pixels (whole, asked));
+      /* All of them is not early. */
+      s.stop_after = 3;
+      late = paint (&f, &s, NULL, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_true (same_pixels (whole, late));
+      g_assert_cmpuint (f.device->memory_used, ==, f.base);
+      fixture_close (&f);
+    }
+}
+
+/* What is offered is accepted, and the meter cuts where the model stops reading. */
+static void
+test_what_is_offered (void)
+{
+  Fixture f = { 0 };
+  EaselRequestSettings s = small ();
+  EaselModelRules rules = { 0 };
+  EaselTokenMeter meter;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GString) words = g_string_new (NULL);
+
+  fixture_open (&f, FALSE, NULL);
+  f.pipeline->klass->rules (f.pipeline, &rules);
+  g_assert_cmpint (rules.n_sizes, >=, 1);
+  g_assert_cmpint (rules.frames_most, ==, 0);
+  g_assert_true (rules.negative);
+  s.resolution_binning = TRUE;
+  for (int i = 0; i < rules.n_sizes; i++)
+    {
+      g_autoptr (EaselRequest) request = NULL;
+
+      s.width = rules.sizes[i].width;
+      s.height = rules.sizes[i].height;
+      request = resolve (&f, &s, &error);
+      g_assert_no_error (error);
+    }
+  s.width = rules.least;
+  s.height = rules.most;
+  {
+    g_autoptr (EaselRequest) request = resolve (&f, &s, &error);
+    g_assert_no_error (error);
+  }
+  for (int i = 0; i < 60; i++)
+    g_string_append (words, "circle ");
+  s.prompt = words->str;
+  {
+    g_autoptr (EaselRequest) request = easel_request_new (&s, &error);
+
+    g_assert_true (f.pipeline->klass->meter (f.pipeline, request, &meter, &error));
+    g_assert_no_error (error);
+    g_assert_cmpint (meter.used, >, meter.limit);
+    g_assert_cmpint (meter.limit, <=, 24);
+    g_assert_cmpuint (meter.cut, >, 0);
+    g_assert_cmpuint (meter.cut, <, words->len);
+  }
+  fixture_close (&f);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -631,5 +723,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sana/pipeline/torture", test_torture);
   g_test_add_func ("/sana/pipeline/cancel", test_cancel);
   g_test_add_func ("/sana/pipeline/preview", test_preview);
+  g_test_add_func ("/sana/pipeline/stopped-and-kept", test_stopped_and_kept);
+  g_test_add_func ("/sana/pipeline/what-is-offered", test_what_is_offered);
   return g_test_run ();
 }
