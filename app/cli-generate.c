@@ -116,14 +116,34 @@ write_result (EaselPicture *picture, const Task *task, const CliArgs *args, GErr
   return easel_image_write (picture, task->path, &image, error);
 }
 
+/* What was made but could not be written where it was wanted (a full disk, a folder gone meanwhile) goes to the
+ * person's data folder, and the error says so. */
+static void
+keep_elsewhere (EaselPicture *picture, const Task *task, const CliArgs *args, GError **error)
+{
+  g_autofree char *folder = g_build_filename (g_get_user_data_dir (), "easel", "rescued", NULL);
+  g_autofree char *name = g_path_get_basename (task->path);
+  g_autofree char *stem = g_strdup_printf ("%" G_GINT64_FORMAT "-%s", g_get_real_time (), name);
+  const Task elsewhere = { .request = task->request, .path = g_build_filename (folder, stem, NULL) };
+
+  if (g_mkdir_with_parents (folder, 0700) == 0 && write_result (picture, &elsewhere, args, NULL))
+    g_prefix_error (error, "It was made, and is kept as %s, because: ", elsewhere.path);
+  g_free (elsewhere.path);
+}
+
 static gboolean
 run_task (EaselEngine *engine, const Task *task, const CliArgs *args, CliProgress *progress, GError **error)
 {
   gint64 start = g_get_monotonic_time ();
   g_autoptr (EaselPicture) picture = cli_job_run (engine, task->request, progress, args, error);
 
-  if (picture == NULL || !write_result (picture, task, args, error))
+  if (picture == NULL)
     return FALSE;
+  if (!write_result (picture, task, args, error))
+    {
+      keep_elsewhere (picture, task, args, error);
+      return FALSE;
+    }
   if (args->checkpoint)
     g_remove (args->checkpoint);
   cli_progress_done (progress, task->path, picture, (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC);

@@ -82,6 +82,9 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=8k none disk 2>/dev/null; then
   refuses 1 'no space left' "${g[@]}" --output disk/x.png
   [ -z "$(ls -A disk)" ] || fail "left on the full disk: $(ls -A disk)"
   umount disk && mounted=
+  kept=$(sed -n 's/.*kept as \(.*\), because:.*/\1/p' err)
+  [ -s "$kept" ] || fail "the picture was lost with the full disk: $(cat err)"
+  runs 0 reproduce "$kept"
 fi
 if [ -e /dev/full ]; then
   "$cli" models > /dev/full 2> err && fail 'models to a full output'
