@@ -62,7 +62,7 @@ typedef struct
 } Fetcher;
 
 /* lane.c */
-Lane *lane_new (void);
+Lane *lane_new (gsize block);
 void lane_free (Lane *self, Fetcher *f);
 gboolean lane_is_free (const Lane *self);
 /* Fetches blocks [from, to) of an open item. */

@@ -214,7 +214,7 @@ open_item (Fetcher *f, Item *item, gint64 now)
   item->taken = g_malloc0 (MAX (item->part->n_blocks, 1));
   item->inherited = item->part->bytes > 0;
   item->job = easel_hasher_add (f->hasher, item->part->fd, item->file->size, item->file->etag, !s->no_sync);
-  easel_hash_job_frontier (item->job, easel_part_frontier_bytes (item->part));
+  easel_hash_job_written (item->job, 0, 0, NULL, easel_part_frontier_bytes (item->part));
   item->state = ITEM_OPEN;
   return TRUE;
 }
@@ -267,20 +267,32 @@ share_rate (Fetcher *f)
     lane_limit (f->lanes->pdata[i], (curl_off_t) MAX (1, rate / f->busy));
 }
 
-/* Gives every free lane work. Returns when the next item may be tried again (monotonic), or G_MAXINT64. */
+/* Gives an open item lanes until it has `most`. An address is tried by one lane before others follow. */
+static void
+serve (Fetcher *f, Item *item, guint most, gint64 now)
+{
+  Lane *lane;
+  guint from, to;
+
+  while (!f->failed && item->state == ITEM_OPEN && item->retry_at <= now && item->lanes < most &&
+         (item->confirmed || item->lanes == 0) && (lane = free_lane (f)) && next_run (f, item, &from, &to))
+    lane_start (lane, f, item, from, to);
+}
+
+/* Gives every free lane work: first one to each file, in order, then several to the same. A file that comes through one
+ * lane comes in order, and need not be read back to be hashed. Returns when the next item may be tried again
+ * (monotonic), or G_MAXINT64. */
 static gint64
 hand_out (Fetcher *f, gint64 now)
 {
   gint64 next = G_MAXINT64;
-  guint open = 0, before = f->busy;
+  guint open = 0, before = f->busy, end;
 
   while (f->first < f->items->len && ((Item *) f->items->pdata[f->first])->state == ITEM_DONE)
     f->first++;
-  for (guint i = f->first; i < f->items->len && !f->failed; i++)
+  for (end = f->first; end < f->items->len && !f->failed; end++)
     {
-      Item *item = f->items->pdata[i];
-      Lane *lane;
-      guint from, to;
+      Item *item = f->items->pdata[end];
 
       if (item->state == ITEM_DONE)
         continue;
@@ -290,23 +302,19 @@ hand_out (Fetcher *f, gint64 now)
           open += item->state == ITEM_OPEN;
           continue;
         }
-      if (item->state == ITEM_WAITING && (open >= MAX_OPEN || !free_lane (f) || !open_item (f, item, now)))
+      if (item->state == ITEM_WAITING && open >= MAX_OPEN)
+        break;
+      if (item->state == ITEM_WAITING && (!free_lane (f) || !open_item (f, item, now)))
         {
-          if (item->state == ITEM_WAITING && item->held_elsewhere)
+          if (item->held_elsewhere)
             next = MIN (next, item->retry_at);
-          if (open >= MAX_OPEN)
-            break;
           continue;
         }
       open++;
-      while ((item->confirmed || item->lanes == 0) && (lane = free_lane (f)) && item->retry_at <= now &&
-             next_run (f, item, &from, &to))
-        {
-          lane_start (lane, f, item, from, to);
-          if (f->failed)
-            break;
-        }
+      serve (f, item, 1, now);
     }
+  for (guint i = f->first; i < end && free_lane (f) && !f->failed; i++)
+    serve (f, f->items->pdata[i], G_MAXUINT, now);
   if (f->busy != before)
     share_rate (f);
   return next;
@@ -571,8 +579,8 @@ easel_fetch_run (EaselFetch *self, GError **error)
   f.items = make_items (f.plan);
   f.lanes = g_ptr_array_new ();
   for (int i = 0; i < s->connections; i++)
-    g_ptr_array_add (f.lanes, lane_new ());
-  f.hasher = easel_hasher_new (wake_cb, f.multi);
+    g_ptr_array_add (f.lanes, lane_new ((gsize) s->block));
+  f.hasher = easel_hasher_new ((gsize) s->block, wake_cb, f.multi);
   f.clock_gap = sleep_clock ();
   f.rate_at = f.last_space = g_get_monotonic_time ();
   self->multi_ready (f.multi, self->data);

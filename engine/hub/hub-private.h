@@ -222,12 +222,14 @@ typedef enum
   EASEL_HASH_FAILED, /* reading back failed: errno in *code */
 } EaselHashState;
 
-/* One thread; wake is called on it whenever a job ends. */
-EaselHasher *easel_hasher_new (void (*wake) (gpointer data), gpointer data);
+/* One thread; wake is called on it whenever a job ends. block: bytes of the buffers that are handed over. */
+EaselHasher *easel_hasher_new (gsize block, void (*wake) (gpointer data), gpointer data);
 void easel_hasher_free (EaselHasher *self); /* after every job was ended */
 /* Hashes [0, size) of fd as the frontier moves. fd stays the caller's and open until the job is ended. */
 EaselHashJob *easel_hasher_add (EaselHasher *self, int fd, gint64 size, const char *etag, gboolean sync);
-void easel_hash_job_frontier (EaselHashJob *self, gint64 bytes);
+/* [at, at + n) was written from *bytes, a buffer of `block` bytes on the heap, and [0, frontier) is in the file now. When
+ * the buffer is the next to be hashed it is kept and *bytes replaced by an empty one. bytes NULL: only the frontier. */
+void easel_hash_job_written (EaselHashJob *self, gint64 at, gsize n, guint8 **bytes, gint64 frontier);
 EaselHashState easel_hash_job_state (EaselHashJob *self, gint64 *hashed, int *code);
 void easel_hash_job_end (EaselHashJob *self); /* stops it, waits, frees */
 

@@ -27,13 +27,15 @@ struct Lane
   enum { BODY_UNCHECKED, BODY_GOOD, BODY_IGNORED } body;
   gboolean too_long, lies, write_failed;
   int code;               /* errno of a failed write */
+  guint8 *buffer;         /* the block that is being filled: libcurl gives 16 KiB at a time */
 };
 
 Lane *
-lane_new (void)
+lane_new (gsize block)
 {
   Lane *self = g_new0 (Lane, 1);
 
+  self->buffer = g_malloc (block);
   self->easy = curl_easy_init ();
   easel_reply_clear (&self->reply);
   return self;
@@ -94,9 +96,39 @@ check_body (Lane *self)
     }
 }
 
-/* Writes [pos, pos + n), leaving out blocks that are done, and marks those that became so. */
+/* The buffer holds all of `block`: to the file, to the map, to the hasher. */
 static gboolean
-write_bytes (Lane *self, const char *data, gsize n)
+write_block (Lane *self, guint block)
+{
+  EaselPart *part = self->item->part;
+  gint64 start = (gint64) block * part->block;
+  gsize n = MIN (part->block, part->size - start);
+
+  for (gsize at = 0; at < n;)
+    {
+      gssize w = pwrite (part->fd, self->buffer + at, n - at, start + at);
+      if (w > 0)
+        at += w;
+      else if (w == 0 || errno != EINTR)
+        {
+          self->code = w == 0 ? ENOSPC : errno;
+          return FALSE;
+        }
+    }
+  self->item->failures = 0;
+  if (!easel_part_mark (part, block))
+    {
+      self->code = errno;
+      return FALSE;
+    }
+  easel_hash_job_written (self->item->job, start, n, &self->buffer, easel_part_frontier_bytes (part));
+  return TRUE;
+}
+
+/* Takes [pos, pos + n); a run begins with a block, so a block that ends here is in the buffer as a whole. Blocks that
+ * are done already are left out. */
+static gboolean
+take_bytes (Lane *self, const char *data, gsize n)
 {
   EaselPart *part = self->item->part;
 
@@ -107,30 +139,12 @@ write_bytes (Lane *self, const char *data, gsize n)
       gsize now = MIN ((gint64) n, block_end - self->pos);
 
       if (!part->done[block])
-        for (gsize at = 0; at < now;)
-          {
-            gssize w = pwrite (part->fd, data + at, now - at, self->pos + at);
-            if (w > 0)
-              at += w;
-            else if (w == 0 || errno != EINTR)
-              {
-                self->code = w == 0 ? ENOSPC : errno;
-                return FALSE;
-              }
-          }
+        memcpy (self->buffer + (self->pos - (gint64) block * part->block), data, now);
       self->pos += now;
       data += now;
       n -= now;
-      if (self->pos == block_end && !part->done[block])
-        {
-          self->item->failures = 0;
-          if (!easel_part_mark (part, block))
-            {
-              self->code = errno;
-              return FALSE;
-            }
-          easel_hash_job_frontier (self->item->job, easel_part_frontier_bytes (part));
-        }
+      if (self->pos == block_end && !part->done[block] && !write_block (self, block))
+        return FALSE;
     }
   return TRUE;
 }
@@ -148,7 +162,7 @@ data_cb (char *data, size_t size, size_t n, void *user_data)
   if (self->body == BODY_IGNORED)
     return self->lies || self->item->no_ranges ? 0 : bytes;
   take = MIN ((gint64) bytes, self->end - self->pos);
-  if (!write_bytes (self, data, take))
+  if (!take_bytes (self, data, take))
     {
       self->write_failed = TRUE;
       return 0;
@@ -248,6 +262,7 @@ lane_free (Lane *self, Fetcher *f)
   curl_easy_cleanup (self->easy);
   curl_slist_free_all (self->headers);
   easel_reply_clear (&self->reply);
+  g_free (self->buffer);
   g_free (self);
 }
 
