@@ -62,7 +62,7 @@ hub_environment_login_path (void)
 }
 
 EaselHubSettings *
-hub_environment_settings (gboolean keyring)
+hub_environment_settings (void)
 {
   g_autofree char *cache = hub_environment_cache_dir ();
   EaselHubSettings *settings = easel_hub_settings_new (cache);
@@ -81,8 +81,6 @@ hub_environment_settings (gboolean keyring)
       if (!easel_hub_token_is_plausible (settings->token))
         g_clear_pointer (&settings->token, easel_hub_token_free);
     }
-  else if (keyring)
-    settings->token = easel_hub_token_lookup (settings->endpoint, NULL);
   settings->offline = is_true (FIRST_SET ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"));
   settings->no_links = is_true (g_getenv ("HF_HUB_DISABLE_SYMLINKS"));
   /* HTTP_PROXY in capitals is left out, as curl does: a web server sets it from a visitor's header. */

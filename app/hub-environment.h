@@ -15,8 +15,8 @@ G_BEGIN_DECLS
 char *hub_environment_cache_dir (void);
 /* The file of an existing `hf auth login`. Caller frees. */
 char *hub_environment_login_path (void);
-/* Settings with all of the above but the login, which is read only when the person agrees. The token: HF_TOKEN, else
- * the keyring's (which may ask to be unlocked; not asked when `keyring` is FALSE). */
-EaselHubSettings *hub_environment_settings (gboolean keyring);
+/* Settings with all of the above but the login, which is read only when the person agrees, and the keyring, whose
+ * tokens belong to one endpoint each: to be asked once the endpoint is settled. */
+EaselHubSettings *hub_environment_settings (void);
 
 G_END_DECLS

@@ -58,6 +58,33 @@ easel_places_model_roots (const char *const *first)
   return (char **) g_ptr_array_free (roots, FALSE);
 }
 
+/* data/catalogue.yaml of the source tree, or share/easel/catalogue.yaml beside the program or where it was to be. */
+char *
+easel_places_catalogue (void)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *folder = program ? g_path_get_dirname (program) : g_strdup (".");
+  g_autofree char *ninja = g_build_filename (folder, "..", "build.ninja", NULL);
+  char *places[] = { g_file_test (ninja, G_FILE_TEST_EXISTS)
+                       ? g_build_filename (folder, "..", "..", "data", "catalogue.yaml", NULL) : NULL,
+                     g_build_filename (folder, "..", "share", "easel", "catalogue.yaml", NULL),
+                     g_build_filename (EASEL_DATADIR, "easel", "catalogue.yaml", NULL) };
+  char *found = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+    if (!found && places[i] && g_file_test (places[i], G_FILE_TEST_EXISTS))
+      found = places[i];
+    else
+      g_free (places[i]);
+  return found;
+}
+
+char *
+easel_places_own_catalogue (void)
+{
+  return g_build_filename (g_get_user_data_dir (), "easel", "catalogue.yaml", NULL);
+}
+
 void
 easel_places_prepare (void)
 {

@@ -15,3 +15,8 @@ char **easel_places_model_roots (const char *const *first);
 /* For the desktop program, before anything of GTK: lets it run from its build folder, where the settings' schema is
  * compiled but not installed. Does nothing for an installed program. */
 void easel_places_prepare (void);
+
+/* The catalogue of models that came with the program, NULL when it is not there; the person's own, there or not.
+ * Callers free. */
+char *easel_places_catalogue (void);
+char *easel_places_own_catalogue (void);

@@ -47,7 +47,7 @@ _easel_cli ()
   if [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$word"))
   elif [ "$command" = models ] && [ "$COMP_CWORD" = 2 ]; then
-    COMPREPLY=($(compgen -W "search plan pull verify repair remove" -- "$word"))
+    COMPREPLY=($(compgen -W "search plan licence pull verify repair remove login logout" -- "$word"))
   elif [ "$command" = inspect ] || [ "$command" = reproduce ]; then
     COMPREPLY=($(compgen -f -- "$word"))
   fi

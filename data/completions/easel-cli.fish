@@ -50,7 +50,7 @@ complete -c easel-cli -l models -x -a '(__fish_complete_directories)' -d 'look f
 complete -c easel-cli -l json -d 'JSON on standard output'
 complete -c easel-cli -s h -l help -d 'explain the command'
 complete -c easel-cli -s V -l version -d 'the version'
-complete -c easel-cli -n '__fish_seen_subcommand_from models' -a 'search plan pull verify repair remove'
+complete -c easel-cli -n '__fish_seen_subcommand_from models' -a 'search plan licence pull verify repair remove login logout'
 complete -c easel-cli -n '__fish_seen_subcommand_from models' -l revision -x -d 'branch, tag or commit'
 complete -c easel-cli -n '__fish_seen_subcommand_from models' -l precision -x -a 'auto bf16 fp16 fp32 all' -d 'weights'
 complete -c easel-cli -n '__fish_seen_subcommand_from models' -l cache -x -a '(__fish_complete_directories)' -d 'the cache'

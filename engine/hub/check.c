@@ -79,19 +79,19 @@ expected_files (const char *cache_dir, const char *repo, const char *commit, con
   g_autoptr (GPtrArray) listed = easel_listing_load (cache_dir, repo, commit);
   GPtrArray *there = g_ptr_array_new_with_free_func ((GDestroyNotify) easel_hub_file_free);
   g_autofree char *index_path = g_build_filename (snapshot, "model_index.json", NULL);
-  g_autofree char *revision = NULL, *precision = NULL, *class_name = NULL, *index = NULL;
-  gint64 order;
+  g_autofree char *class_name = NULL, *index = NULL;
+  g_autoptr (EaselWish) wish = NULL;
   gsize n;
 
   list_snapshot (snapshot, "", 32, there);
   if (!listed)
     return there;
-  if (!easel_want_load (cache_dir, repo, &revision, &precision, &order))
-    precision = g_strdup ("auto");
+  wish = easel_want_load (cache_dir, repo);
   if (g_file_get_contents (index_path, &index, &n, NULL))
     {
       /* The choice may have been another precision: then what is there decides, and nothing is called missing. */
       EaselHubSession nobody = { 0 };
+      const char *precision = wish ? wish->precision : "auto";
       gboolean chosen = easel_select_files (&nobody, listed, index, n, precision, &class_name, NULL);
       gboolean any_weights = FALSE;
 

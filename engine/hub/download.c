@@ -10,7 +10,7 @@ struct _EaselDownload
 {
   GObject parent;
 
-  char *repo, *revision, *precision;
+  char *cache_dir, *repo, *revision, *precision;
   GMainContext *context; /* owned: where notify is emitted */
 
   /* Under `lock`: */
@@ -92,6 +92,7 @@ easel_download_finalize (GObject *object)
 {
   EaselDownload *self = EASEL_DOWNLOAD (object);
 
+  g_free (self->cache_dir);
   g_free (self->repo);
   g_free (self->revision);
   g_free (self->precision);
@@ -133,17 +134,22 @@ easel_download_init (EaselDownload *self)
 }
 
 EaselDownload *
-easel_download_new (const char *repo, const char *revision, const char *precision, GMainContext *context,
-                    void (*wake) (gpointer hub), gpointer hub)
+easel_download_new (const EaselWish *wish, GMainContext *context, void (*wake) (gpointer hub), gpointer hub)
 {
   EaselDownload *self = g_object_new (EASEL_TYPE_DOWNLOAD, NULL);
 
-  self->repo = g_strdup (repo);
-  self->revision = g_strdup (revision ? revision : "main");
-  self->precision = g_strdup (precision ? precision : "auto");
+  self->cache_dir = g_strdup (wish->cache_dir);
+  self->repo = g_strdup (wish->repo);
+  self->revision = g_strdup (wish->revision);
+  self->precision = g_strdup (wish->precision);
   self->context = g_main_context_ref (context);
   self->wake = wake;
   self->hub = hub;
+  if (wish->paused)
+    {
+      self->want = EASEL_WANT_PAUSE;
+      self->progress.state = EASEL_DOWNLOAD_PAUSED;
+    }
   return self;
 }
 
@@ -230,6 +236,19 @@ easel_download_set_state (EaselDownload *self, EaselDownloadState state, EaselHu
 }
 
 void
+easel_download_set_size (EaselDownload *self, gint64 bytes_done, gint64 bytes_total)
+{
+  g_mutex_lock (&self->lock);
+  if (self->progress.bytes_total == 0)
+    {
+      self->progress.bytes_done = bytes_done;
+      self->progress.bytes_total = bytes_total;
+      changed_locked (self, TRUE);
+    }
+  g_mutex_unlock (&self->lock);
+}
+
+void
 easel_download_set_snapshot (EaselDownload *self, const char *path)
 {
   g_mutex_lock (&self->lock);
@@ -239,6 +258,12 @@ easel_download_set_snapshot (EaselDownload *self, const char *path)
 }
 
 /* ---- getters ----------------------------------------------------------------------------------------------------- */
+
+const char *
+easel_download_get_cache_dir (EaselDownload *self)
+{
+  return self->cache_dir;
+}
 
 const char *
 easel_download_get_repo (EaselDownload *self)

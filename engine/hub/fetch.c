@@ -459,6 +459,7 @@ report (Fetcher *f, gint64 now, gint64 next_try)
   else if (f->busy == 0 && next_try != G_MAXINT64 && next_try > now)
     {
       p.state = EASEL_DOWNLOAD_WAITING;
+      p.reason = f->trouble_reason;
       detail = g_strdup_printf ("%s Trying again in %d s.", f->trouble ? f->trouble->message : "",
                                 (int) ((next_try - now) / G_USEC_PER_SEC) + 1);
     }

@@ -10,9 +10,11 @@
  *   listing.c  JSON of the Hub: revisions, trees, searches
  *   select.c   which files a pipeline needs at a precision                 (pure functions)
  *   plan.c     the three above in order
+ *   licence.c  the licence's text
  *   hasher.c   the thread that reads back and hashes what the network wrote
  *   fetch.c    the loop that fetches the files of one plan over several connections
  *   download.c, hub.c   the objects; the queue and its thread
+ *   wish.c     what is wanted, on disk
  *   installed.c, check.c   what is on disk: list, verify, repair, remove
  */
 #pragma once
@@ -207,6 +209,9 @@ gboolean easel_select_files (EaselHubSession *session, GPtrArray *files, const c
 
 EaselHubPlan *easel_hub_plan_in_session (EaselHubSession *session, const char *repo, const char *revision,
                                          const char *precision, GError **error);
+/* A small file's text (at most 1 MiB): from the cache when it is there, else from the Hub, its hash checked. */
+gboolean easel_hub_read_small_file (EaselHubSession *session, const EaselHubPlan *plan, const EaselHubFile *file,
+                                    char **text, gsize *n, GError **error);
 /* Counts again what is here. */
 void easel_hub_plan_look (EaselHubPlan *plan, const EaselHubSettings *settings);
 
@@ -227,8 +232,9 @@ EaselHasher *easel_hasher_new (gsize block, void (*wake) (gpointer data), gpoint
 void easel_hasher_free (EaselHasher *self); /* after every job was ended */
 /* Hashes [0, size) of fd as the frontier moves. fd stays the caller's and open until the job is ended. */
 EaselHashJob *easel_hasher_add (EaselHasher *self, int fd, gint64 size, const char *etag, gboolean sync);
-/* [at, at + n) was written from *bytes, a buffer of `block` bytes on the heap, and [0, frontier) is in the file now. When
- * the buffer is the next to be hashed it is kept and *bytes replaced by an empty one. bytes NULL: only the frontier. */
+/* [at, at + n) was written from *bytes, a buffer of `block` bytes on the heap, and [0, frontier) is in the file now.
+ * When the buffer is the next to be hashed it is kept and *bytes replaced by an empty one. bytes NULL: only the
+ * frontier. */
 void easel_hash_job_written (EaselHashJob *self, gint64 at, gsize n, guint8 **bytes, gint64 frontier);
 EaselHashState easel_hash_job_state (EaselHashJob *self, gint64 *hashed, int *code);
 void easel_hash_job_end (EaselHashJob *self); /* stops it, waits, frees */
@@ -255,6 +261,16 @@ typedef enum
 } EaselFetchResult;
 EaselFetchResult easel_fetch_run (EaselFetch *self, GError **error);
 
+/* ---- wish.c ------------------------------------------------------------------------------------------------------ */
+
+typedef struct
+{
+  char *cache_dir, *repo, *revision, *precision;
+  gboolean paused;
+} EaselWish;
+void easel_wish_free (EaselWish *wish);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselWish, easel_wish_free)
+
 /* ---- download.c -------------------------------------------------------------------------------------------------- */
 
 typedef enum
@@ -265,8 +281,8 @@ typedef enum
   EASEL_WANT_CANCEL_AND_DELETE,
 } EaselDownloadWant;
 
-EaselDownload *easel_download_new (const char *repo, const char *revision, const char *precision, GMainContext *context,
-                                   void (*wake) (gpointer hub), gpointer hub);
+EaselDownload *easel_download_new (const EaselWish *wish, GMainContext *context, void (*wake) (gpointer hub),
+                                   gpointer hub);
 void easel_download_detach (EaselDownload *self); /* the hub is going away */
 EaselDownloadWant easel_download_get_want (EaselDownload *self);
 /* Worker's side. error: taken. */
@@ -277,10 +293,17 @@ void easel_download_set_snapshot (EaselDownload *self, const char *path);
 gint64 easel_download_get_retry_at (EaselDownload *self); /* monotonic microseconds; 0: at once */
 void easel_download_set_retry_at (EaselDownload *self, gint64 at);
 
-/* The wish to have a model, kept in its folder until it is fulfilled: what `restore` finds. */
+/* How much of it is on disk, when nothing else is known about it yet. */
+void easel_download_set_size (EaselDownload *self, gint64 bytes_done, gint64 bytes_total);
+
+/* Beside a repository that is not complete: what is wanted of it. */
 gboolean easel_want_save (EaselHubSession *session, const char *repo, const char *revision, const char *precision,
-                          gint64 order, GError **error);
+                          GError **error);
 void easel_want_delete (const char *cache_dir, const char *repo);
-gboolean easel_want_load (const char *cache_dir, const char *repo, char **revision, char **precision, gint64 *order);
+EaselWish *easel_want_load (const char *cache_dir, const char *repo); /* NULL when there is none; paused is set */
+GPtrArray *easel_wants_in (const char *cache_dir);                    /* EaselWish, by name */
+/* The queue as text, without what is done or cancelled, and back: EaselWish, without those that cannot be. */
+char *easel_queue_text (GPtrArray *downloads);
+GPtrArray *easel_queue_load (const char *path);
 
 G_END_DECLS

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/core/json.h"
 #include "engine/hub/hub-private.h"
 
 struct _EaselHub
@@ -24,16 +23,47 @@ struct _EaselHub
   GPtrArray *order;       /* owned EaselDownload, as in `list` */
   EaselDownload *current; /* borrowed from `order`, or NULL */
   CURLM *multi;           /* of the running fetch, to wake it */
+  GPtrArray *unseen;      /* owned EaselDownload of which nobody looked yet how much is on disk */
+  guint generation;       /* of the settings: what runs with older ones begins again */
   gboolean quit;
+
+  /* Under `keeping`, which is taken first: */
+  GMutex keeping;
+  char *queue_file, *kept; /* what is in it; NULL: the queue is not kept */
 };
 
 G_DEFINE_FINAL_TYPE (EaselHub, easel_hub, G_TYPE_OBJECT)
+
+/* Writes the queue when it changed. Any thread. */
+static void
+keep_queue (EaselHub *self)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL;
+
+  g_mutex_lock (&self->keeping);
+  if (self->queue_file)
+    {
+      g_mutex_lock (&self->lock);
+      text = easel_queue_text (self->order);
+      g_mutex_unlock (&self->lock);
+      if (g_strcmp0 (text, self->kept) != 0)
+        {
+          if (!g_file_set_contents_full (self->queue_file, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
+            g_debug ("hub: %s", error->message); /* the parts are on disk all the same, and found there */
+          g_free (self->kept);
+          self->kept = g_steal_pointer (&text);
+        }
+    }
+  g_mutex_unlock (&self->keeping);
+}
 
 static void
 wake (gpointer data)
 {
   EaselHub *self = data;
 
+  keep_queue (self);
   g_mutex_lock (&self->lock);
   if (self->multi)
     curl_multi_wakeup (self->multi);
@@ -71,9 +101,10 @@ typedef struct
   EaselHub *hub;
   EaselDownload *download;
   EaselHubPlan *plan;
+  guint generation;
 } Run;
 
-/* Paused, cancelled, quitting, or another one was moved to the front: FALSE. */
+/* Paused, cancelled, quitting, new settings, or another one was moved to the front: FALSE. */
 static gboolean
 go_on (gpointer data)
 {
@@ -83,7 +114,7 @@ go_on (gpointer data)
   if (easel_download_get_want (run->download) != EASEL_WANT_RUN)
     return FALSE;
   g_mutex_lock (&run->hub->lock);
-  on = !run->hub->quit && first_locked (run->hub) == run->download;
+  on = !run->hub->quit && run->hub->generation == run->generation && first_locked (run->hub) == run->download;
   g_mutex_unlock (&run->hub->lock);
   return on;
 }
@@ -119,19 +150,6 @@ forget_listing (EaselHubSession *session, const EaselHubPlan *plan)
     }
 }
 
-static gint64
-order_of (Run *run)
-{
-  gint64 order = 0;
-
-  g_mutex_lock (&run->hub->lock);
-  for (guint i = 0; i < run->hub->order->len; i++)
-    if (run->hub->order->pdata[i] == run->download)
-      order = i;
-  g_mutex_unlock (&run->hub->lock);
-  return order;
-}
-
 /* Plans and fetches; once more with a fresh list when a file changed in between. */
 static EaselFetchResult
 plan_and_fetch (Run *run, EaselHubSession *session, GError **error)
@@ -155,7 +173,7 @@ plan_and_fetch (Run *run, EaselHubSession *session, GError **error)
 
           easel_download_set_snapshot (run->download, folder);
           if (easel_hub_cache_prepare (session, repo, run->plan->revision, run->plan->commit, NULL))
-            easel_want_save (session, repo, revision, precision, order_of (run), NULL);
+            easel_want_save (session, repo, revision, precision, NULL);
           fetch.plan = run->plan;
           result = easel_fetch_run (&fetch, &local);
         }
@@ -226,6 +244,36 @@ delete_parts (EaselHubSession *session, const char *repo)
   g_clear_pointer (&entries, g_dir_close);
 }
 
+/* What a download left: its parts, and the snapshot when it never became complete. */
+static void
+delete_unfinished (EaselHubSession *session, const char *repo, const char *revision)
+{
+  const char *cache = session->settings->cache_dir;
+  g_autofree char *snapshot = NULL, *index = NULL;
+
+  delete_parts (session, repo);
+  snapshot = easel_hub_snapshot_path (cache, repo, revision, NULL);
+  index = snapshot ? g_build_filename (snapshot, "model_index.json", NULL) : NULL;
+  if (index && !g_file_test (index, G_FILE_TEST_EXISTS))
+    easel_hub_remove (cache, repo, revision, FALSE, NULL);
+}
+
+/* A line of work for this download: the settings of now, its own folder. */
+static EaselHubSession *
+session_for (EaselHub *self, EaselDownload *download, guint *generation)
+{
+  EaselHubSession *session;
+
+  g_mutex_lock (&self->lock);
+  session = easel_hub_session_new (self->settings, NULL);
+  if (generation)
+    *generation = self->generation;
+  g_mutex_unlock (&self->lock);
+  g_free (session->settings->cache_dir);
+  session->settings->cache_dir = g_strdup (easel_download_get_cache_dir (download));
+  return session;
+}
+
 /* After a download stopped because somebody wanted it to, or one that was not running is to stop. */
 static void
 settle (EaselHub *self, EaselDownload *download)
@@ -239,12 +287,10 @@ settle (EaselHub *self, EaselDownload *download)
                                 EASEL_HUB_REASON_NONE, NULL, NULL, NULL);
       return;
     }
-  g_mutex_lock (&self->lock);
-  session = easel_hub_session_new (self->settings, NULL);
-  g_mutex_unlock (&self->lock);
+  session = session_for (self, download, NULL);
   easel_want_delete (session->settings->cache_dir, easel_download_get_repo (download));
   if (want == EASEL_WANT_CANCEL_AND_DELETE)
-    delete_parts (session, easel_download_get_repo (download));
+    delete_unfinished (session, easel_download_get_repo (download), easel_download_get_revision (download));
   easel_download_set_state (download, EASEL_DOWNLOAD_CANCELLED, EASEL_HUB_REASON_CANCELLED,
                             g_error_new (EASEL_ERROR, EASEL_ERROR_CANCELLED, "Stopped because you asked."), NULL, NULL);
 }
@@ -252,13 +298,11 @@ settle (EaselHub *self, EaselDownload *download)
 static void
 run_download (EaselHub *self, EaselDownload *download)
 {
-  Run run = { self, download, NULL };
+  Run run = { self, download, NULL, 0 };
   g_autoptr (EaselHubSession) session = NULL;
   g_autoptr (GError) error = NULL;
 
-  g_mutex_lock (&self->lock);
-  session = easel_hub_session_new (self->settings, NULL);
-  g_mutex_unlock (&self->lock);
+  session = session_for (self, download, &run.generation);
   session->go_on = go_on;
   session->go_on_data = &run;
 
@@ -279,6 +323,20 @@ run_download (EaselHub *self, EaselDownload *download)
       break;
     }
   g_clear_pointer (&run.plan, easel_hub_plan_free);
+}
+
+/* How much of a download of an earlier run is on disk, from the list that was saved with it. */
+static void
+look (EaselHub *self, EaselDownload *download)
+{
+  g_autoptr (EaselHubSession) session = session_for (self, download, NULL);
+  g_autoptr (EaselHubPlan) plan = NULL;
+
+  session->settings->offline = TRUE;
+  plan = easel_hub_plan_in_session (session, easel_download_get_repo (download), easel_download_get_revision (download),
+                                    easel_download_get_precision (download), NULL);
+  if (plan)
+    easel_download_set_size (download, plan->here, plan->bytes);
 }
 
 /* A download that is not running and is to stop: paused or cancelled while waiting. */
@@ -318,9 +376,11 @@ hub_thread (gpointer data)
   g_mutex_lock (&self->lock);
   while (!self->quit)
     {
-      EaselDownload *stop = to_settle_locked (self), *run = stop ? NULL : first_locked (self);
+      g_autoptr (EaselDownload) unseen = self->unseen->len > 0 ? g_ptr_array_steal_index (self->unseen, 0) : NULL;
+      g_autoptr (EaselDownload) stop = unseen ? NULL : to_settle_locked (self);
+      g_autoptr (EaselDownload) run = unseen || stop ? NULL : first_locked (self);
 
-      if (!stop && !run)
+      if (!unseen && !stop && !run)
         {
           gint64 next = next_retry_locked (self);
 
@@ -330,14 +390,19 @@ hub_thread (gpointer data)
             g_cond_wait_until (&self->cond, &self->lock, next);
           continue;
         }
-      self->current = run;
-      g_object_ref (stop ? stop : run);
-      g_mutex_unlock (&self->lock);
       if (stop)
+        g_object_ref (stop);
+      if (run)
+        g_object_ref (run);
+      self->current = run;
+      g_mutex_unlock (&self->lock);
+      if (unseen)
+        look (self, unseen);
+      else if (stop)
         settle (self, stop);
       else
         run_download (self, run);
-      g_object_unref (stop ? stop : run);
+      keep_queue (self);
       g_mutex_lock (&self->lock);
       self->current = NULL;
     }
@@ -363,10 +428,14 @@ easel_hub_finalize (GObject *object)
   for (guint i = 0; i < self->order->len; i++)
     easel_download_detach (self->order->pdata[i]);
   g_ptr_array_unref (self->order);
+  g_ptr_array_unref (self->unseen);
+  g_free (self->queue_file);
+  g_free (self->kept);
   g_clear_object (&self->list);
   easel_hub_settings_free (self->settings);
   g_main_context_unref (self->context);
   g_mutex_clear (&self->lock);
+  g_mutex_clear (&self->keeping);
   g_cond_clear (&self->cond);
   G_OBJECT_CLASS (easel_hub_parent_class)->finalize (object);
 }
@@ -381,7 +450,9 @@ static void
 easel_hub_init (EaselHub *self)
 {
   g_mutex_init (&self->lock);
+  g_mutex_init (&self->keeping);
   g_cond_init (&self->cond);
+  self->unseen = g_ptr_array_new_with_free_func (g_object_unref);
   self->list = g_list_store_new (EASEL_TYPE_DOWNLOAD);
   self->order = g_ptr_array_new_with_free_func (g_object_unref);
   self->context = g_main_context_ref_thread_default ();
@@ -402,12 +473,13 @@ easel_hub_set_settings (EaselHub *self, const EaselHubSettings *settings)
   g_mutex_lock (&self->lock);
   easel_hub_settings_free (self->settings);
   self->settings = easel_hub_settings_copy (settings);
+  self->generation++;
   g_mutex_unlock (&self->lock);
   easel_hub_network_changed (self);
 }
 
 static EaselDownload *
-find (EaselHub *self, const char *repo, const char *revision, const char *precision)
+find (EaselHub *self, const EaselWish *wish)
 {
   for (guint i = 0; i < self->order->len; i++)
     {
@@ -415,9 +487,10 @@ find (EaselHub *self, const char *repo, const char *revision, const char *precis
       EaselDownloadState state = easel_download_get_state (d);
 
       if (state != EASEL_DOWNLOAD_DONE && state != EASEL_DOWNLOAD_CANCELLED &&
-          g_strcmp0 (easel_download_get_repo (d), repo) == 0 &&
-          g_strcmp0 (easel_download_get_revision (d), revision ? revision : "main") == 0 &&
-          g_strcmp0 (easel_download_get_precision (d), precision ? precision : "auto") == 0)
+          strcmp (easel_download_get_cache_dir (d), wish->cache_dir) == 0 &&
+          strcmp (easel_download_get_repo (d), wish->repo) == 0 &&
+          strcmp (easel_download_get_revision (d), wish->revision) == 0 &&
+          strcmp (easel_download_get_precision (d), wish->precision) == 0)
         return d;
     }
   return NULL;
@@ -436,18 +509,56 @@ append (EaselHub *self, EaselDownload *download)
 }
 
 EaselDownload *
-easel_hub_pull (EaselHub *self, const char *repo, const char *revision, const char *precision)
+easel_hub_pull (EaselHub *self, const char *cache_dir, const char *repo, const char *revision, const char *precision)
 {
-  EaselDownload *download = find (self, repo, revision, precision);
+  EaselWish wish = { NULL, (char *) repo, (char *) (revision ? revision : "main"),
+                     (char *) (precision ? precision : "auto"), FALSE };
+  g_autofree char *folder = g_canonicalize_filename (cache_dir ? cache_dir : self->settings->cache_dir, NULL);
+  EaselDownload *download;
 
+  wish.cache_dir = folder;
+  download = find (self, &wish);
   if (download)
     {
       easel_download_resume (download);
       return g_object_ref (download);
     }
-  download = easel_download_new (repo, revision, precision, self->context, wake, self);
+  download = easel_download_new (&wish, self->context, wake, self);
   append (self, download);
   return download;
+}
+
+/* Puts the wishes that are not in the queue at its end. */
+static void
+append_all (EaselHub *self, GPtrArray *wishes)
+{
+  for (guint i = 0; i < wishes->len; i++)
+    if (!find (self, wishes->pdata[i]))
+      {
+        g_autoptr (EaselDownload) download = easel_download_new (wishes->pdata[i], self->context, wake, self);
+
+        g_mutex_lock (&self->lock);
+        g_ptr_array_add (self->unseen, g_object_ref (download));
+        g_mutex_unlock (&self->lock);
+        append (self, download);
+      }
+}
+
+void
+easel_hub_restore (EaselHub *self, const char *queue_file, const char *const *cache_dirs)
+{
+  g_autoptr (GPtrArray) queued = easel_queue_load (queue_file);
+
+  append_all (self, queued);
+  for (; *cache_dirs; cache_dirs++)
+    {
+      g_autoptr (GPtrArray) left = easel_wants_in (*cache_dirs);
+      append_all (self, left);
+    }
+  g_mutex_lock (&self->keeping);
+  self->queue_file = g_strdup (queue_file);
+  g_mutex_unlock (&self->keeping);
+  keep_queue (self);
 }
 
 GListModel *
@@ -488,12 +599,13 @@ easel_hub_forget (EaselHub *self, EaselDownload *download)
       (state != EASEL_DOWNLOAD_DONE && state != EASEL_DOWNLOAD_FAILED && state != EASEL_DOWNLOAD_CANCELLED))
     return;
   if (state == EASEL_DOWNLOAD_FAILED)
-    easel_want_delete (self->settings->cache_dir, easel_download_get_repo (download));
+    easel_want_delete (easel_download_get_cache_dir (download), easel_download_get_repo (download));
   g_mutex_lock (&self->lock);
   easel_download_detach (download);
   g_ptr_array_remove_index (self->order, at);
   g_mutex_unlock (&self->lock);
   g_list_store_remove (self->list, at);
+  keep_queue (self);
 }
 
 void
@@ -515,130 +627,4 @@ easel_hub_is_busy (EaselHub *self)
   busy = self->current != NULL;
   g_mutex_unlock (&self->lock);
   return busy;
-}
-
-/* ---- the wish on disk -------------------------------------------------------------------------------------------- */
-
-static char *
-want_path (const char *cache_dir, const char *repo)
-{
-  g_autofree char *dir = easel_hub_cache_repo_dir (cache_dir, repo);
-  return g_build_filename (dir, "easel-wanted.json", NULL);
-}
-
-gboolean
-easel_want_save (EaselHubSession *session, const char *repo, const char *revision, const char *precision, gint64 order,
-                 GError **error)
-{
-  g_autofree char *path = NULL;
-  g_autofree char *dir = NULL;
-  g_autoptr (JsonBuilder) b = json_builder_new ();
-  g_autoptr (JsonNode) root = NULL;
-  g_autofree char *text = NULL;
-
-  if (!easel_hub_valid_repo (repo))
-    return FALSE;
-  path = want_path (session->settings->cache_dir, repo);
-  dir = g_path_get_dirname (path);
-  if (!g_file_test (dir, G_FILE_TEST_IS_DIR))
-    return FALSE; /* nothing on disk yet; saved once there is */
-  json_builder_begin_object (b);
-  json_builder_add_string_value (json_builder_set_member_name (b, "revision"), revision);
-  json_builder_add_string_value (json_builder_set_member_name (b, "precision"), precision);
-  json_builder_add_int_value (json_builder_set_member_name (b, "order"), order);
-  json_builder_end_object (b);
-  root = json_builder_get_root (b);
-  text = json_to_string (root, FALSE);
-  return easel_hub_write_file (session, path, text, strlen (text), error);
-}
-
-void
-easel_want_delete (const char *cache_dir, const char *repo)
-{
-  if (easel_hub_valid_repo (repo))
-    {
-      g_autofree char *path = want_path (cache_dir, repo);
-      unlink (path);
-    }
-}
-
-gboolean
-easel_want_load (const char *cache_dir, const char *repo, char **revision, char **precision, gint64 *order)
-{
-  g_autofree char *path = want_path (cache_dir, repo);
-  JsonObject *object = easel_json_load (path, NULL);
-  EaselFields fields;
-  gboolean fine = FALSE;
-
-  if (!object)
-    return FALSE;
-  fields = easel_fields (object, path);
-  *revision = g_strdup (easel_fields_string (&fields, "revision", "main"));
-  *precision = g_strdup (easel_fields_string (&fields, "precision", "auto"));
-  *order = easel_fields_int (&fields, "order", 0, 0, 1 << 20);
-  fine = easel_fields_done (&fields, NULL) && easel_hub_valid_revision (*revision);
-  if (!fine)
-    {
-      g_clear_pointer (revision, g_free);
-      g_clear_pointer (precision, g_free);
-    }
-  json_object_unref (object);
-  return fine;
-}
-
-typedef struct
-{
-  char *repo, *revision, *precision;
-  gint64 order;
-} Wanted;
-
-static void
-wanted_free (Wanted *wanted)
-{
-  g_free (wanted->repo);
-  g_free (wanted->revision);
-  g_free (wanted->precision);
-  g_free (wanted);
-}
-
-static int
-compare_wanted (gconstpointer a, gconstpointer b)
-{
-  const Wanted *x = *(Wanted *const *) a, *y = *(Wanted *const *) b;
-  return x->order < y->order ? -1 : x->order > y->order ? 1 : strcmp (x->repo, y->repo);
-}
-
-void
-easel_hub_restore (EaselHub *self)
-{
-  g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func ((GDestroyNotify) wanted_free);
-  GDir *dir = g_dir_open (self->settings->cache_dir, 0, NULL);
-  const char *name;
-
-  while (dir && (name = g_dir_read_name (dir)))
-    {
-      Wanted *wanted = g_new0 (Wanted, 1);
-
-      wanted->repo = easel_hub_repo_from_folder (name);
-      if (wanted->repo && easel_want_load (self->settings->cache_dir, wanted->repo, &wanted->revision,
-                                           &wanted->precision, &wanted->order))
-        g_ptr_array_add (found, wanted);
-      else
-        wanted_free (wanted);
-    }
-  g_clear_pointer (&dir, g_dir_close);
-  g_ptr_array_sort (found, compare_wanted);
-  for (guint i = 0; i < found->len; i++)
-    {
-      Wanted *w = found->pdata[i];
-
-      if (!find (self, w->repo, w->revision, w->precision))
-        {
-          g_autoptr (EaselDownload) download =
-            easel_download_new (w->repo, w->revision, w->precision, self->context, wake, self);
-          easel_download_pause (download);
-          easel_download_set_state (download, EASEL_DOWNLOAD_PAUSED, EASEL_HUB_REASON_NONE, NULL, NULL, NULL);
-          append (self, download);
-        }
-    }
 }

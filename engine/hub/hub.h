@@ -127,6 +127,16 @@ EaselHubPlan *easel_hub_plan (const EaselHubSettings *settings, const char *repo
                               const char *precision, GCancellable *cancellable, EaselHubReason *reason, char **page,
                               GError **error);
 
+/* The licence that comes with a repository, as text to be read before downloading: its LICENSE file, or what the model
+ * card says under a heading about it. *name: the file it is from (caller frees). NULL without error when the repository
+ * has neither; the page is all there is then. Offline only when the file is here. Blocking; any thread.
+ * Fails as easel_hub_plan. */
+char *easel_hub_licence_text (const EaselHubSettings *settings, const EaselHubPlan *plan, GCancellable *cancellable,
+                              char **name, GError **error);
+
+/* Bytes of the wanted files of the largest component (folder) of a plan. */
+gint64 easel_hub_plan_largest (const EaselHubPlan *plan);
+
 /* TRUE for pipeline classes that this program loads. */
 gboolean easel_hub_runs_class (const char *pipeline_class);
 
@@ -149,7 +159,7 @@ GPtrArray *easel_hub_search (const EaselHubSettings *settings, const char *words
 
 typedef enum
 {
-  EASEL_DOWNLOAD_WAITING,     /* its turn has not come, or the server asked to wait (see `detail`) */
+  EASEL_DOWNLOAD_WAITING,     /* its turn has not come, or a try failed and the next is near (`reason`, `detail`) */
   EASEL_DOWNLOAD_PLANNING,    /* asking the Hub what there is and whether we may have it */
   EASEL_DOWNLOAD_DOWNLOADING,
   EASEL_DOWNLOAD_VERIFYING,   /* every byte is here, the hash is still running */
@@ -180,6 +190,7 @@ typedef struct
 } EaselDownloadProgress;
 EaselDownloadProgress easel_download_get_progress (EaselDownload *self);
 
+const char *easel_download_get_cache_dir (EaselDownload *self);
 const char *easel_download_get_repo (EaselDownload *self);
 const char *easel_download_get_revision (EaselDownload *self);
 const char *easel_download_get_precision (EaselDownload *self);
@@ -204,13 +215,17 @@ G_DECLARE_FINAL_TYPE (EaselHub, easel_hub, EASEL, HUB, GObject)
 /* Starts no thread before the first download. Settings are copied. Call from the thread whose thread-default main
  * context shall receive notifications. Dropping the last reference stops the thread; unfinished parts stay. */
 EaselHub *easel_hub_new (const EaselHubSettings *settings);
-/* Takes effect for the next plan, connection or piece. */
+/* Takes effect within a quarter of a second: what runs begins again with them, where it was. cache_dir is of downloads
+ * that are added from now on. Any thread. */
 void easel_hub_set_settings (EaselHub *self, const EaselHubSettings *settings);
-/* Adds a download to the end of the queue, or returns the one that is there for the same repository, revision and
- * precision (resumed). Returns a new reference. Same thread as easel_hub_new. */
-EaselDownload *easel_hub_pull (EaselHub *self, const char *repo, const char *revision, const char *precision);
-/* Unfinished downloads of earlier runs, found on disk, paused, in their old order. Same thread as easel_hub_new. */
-void easel_hub_restore (EaselHub *self);
+/* Adds a download into `cache_dir` (NULL: the settings') to the end of the queue, or returns the one that is there for
+ * the same repository, revision and precision (resumed). Returns a new reference. Same thread as easel_hub_new. */
+EaselDownload *easel_hub_pull (EaselHub *self, const char *cache_dir, const char *repo, const char *revision,
+                               const char *precision);
+/* Downloads of earlier runs: the queue of `queue_file` in its old order, paused if they were, else going on; and what
+ * was left unfinished in one of `cache_dirs` (NULL-terminated) without being in it, paused. From here on the queue is
+ * kept in that file at every change, so that it is there after a crash. Once; same thread as easel_hub_new. */
+void easel_hub_restore (EaselHub *self, const char *queue_file, const char *const *cache_dirs);
 /* A list of EaselDownload in order, finished ones included, to show; owned by the hub. */
 GListModel *easel_hub_get_queue (EaselHub *self);
 /* Moves to `position` of the queue; a download that comes first takes the network at once. Same thread. */

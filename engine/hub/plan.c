@@ -61,10 +61,9 @@ find_file (GPtrArray *files, const char *path)
   return NULL;
 }
 
-/* A small file's text: from the cache when it is there, else from the Hub, its hash checked. */
-static gboolean
-read_small_file (EaselHubSession *session, EaselHubPlan *plan, EaselHubFile *file, char **text, gsize *n,
-                 GError **error)
+gboolean
+easel_hub_read_small_file (EaselHubSession *session, const EaselHubPlan *plan, const EaselHubFile *file, char **text,
+                           gsize *n, GError **error)
 {
   const EaselHubSettings *s = session->settings;
   g_autofree char *blob = easel_hub_cache_blob (s->cache_dir, plan->repo, file->etag);
@@ -187,7 +186,7 @@ easel_hub_plan_in_session (EaselHubSession *session, const char *repo, const cha
                       "%s has no model_index.json: it is no diffusers pipeline, and this program cannot run it.", repo);
       return NULL;
     }
-  else if (!read_small_file (session, plan, index, &text, &n, error) ||
+  else if (!easel_hub_read_small_file (session, plan, index, &text, &n, error) ||
            !easel_select_files (session, plan->files, text, n, plan->precision, &plan->pipeline_class, error))
     return NULL;
   easel_hub_plan_look (plan, session->settings);

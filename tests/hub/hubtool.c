@@ -5,6 +5,8 @@
  *
  *   hubtool --endpoint URL --cache DIR [...] plan|pull|verify|deep|repair|remove|remove-dry REPO [REVISION [PRECISION]]
  *   hubtool --cache DIR installed|orphans|orphans-remove
+ *   hubtool --endpoint URL --cache DIR licence REPO [REVISION]
+ *   hubtool --endpoint URL --cache DIR --queue FILE queue|pull …
  *   hubtool --endpoint URL search WORDS
  */
 #include <json-glib/json-glib.h>
@@ -15,6 +17,7 @@
 
 static EaselHubSettings *settings;
 static int pause_ms;
+static char *queue_file;
 
 static void
 say (JsonBuilder *b)
@@ -98,6 +101,25 @@ plan (const char *repo, const char *revision, const char *precision)
   return 0;
 }
 
+static int
+licence (const char *repo, const char *revision)
+{
+  GError *error = NULL;
+  EaselHubReason reason;
+  g_autoptr (EaselHubPlan) p = easel_hub_plan (settings, repo, revision, NULL, NULL, &reason, NULL, &error);
+  g_autofree char *name = NULL, *text = p ? easel_hub_licence_text (settings, p, NULL, &name, &error) : NULL;
+  JsonBuilder *b;
+
+  if (error)
+    return fail (error, reason, NULL);
+  b = begin ();
+  put_text (b, "name", name);
+  put_text (b, "text", text);
+  put_int (b, "largest", easel_hub_plan_largest (p));
+  say (b);
+  return 0;
+}
+
 /* The most memory this program had, from the kernel. Not getrusage: that counts its parent's before the exec. Under
  * AddressSanitizer, which keeps what is freed, it says nothing: -1. */
 static gint64
@@ -137,11 +159,49 @@ network_seconds (void)
   return seconds;
 }
 
+static EaselHub *
+new_hub (void)
+{
+  EaselHub *hub = easel_hub_new (settings);
+  const char *caches[] = { settings->cache_dir, NULL };
+
+  if (queue_file)
+    easel_hub_restore (hub, queue_file, caches);
+  return hub;
+}
+
+/* What is left from earlier runs, after everything that goes on by itself has ended. */
+static int
+queue (void)
+{
+  g_autoptr (EaselHub) hub = new_hub ();
+  GListModel *list = easel_hub_get_queue (hub);
+
+  for (guint i = 0; i < g_list_model_get_n_items (list); i++)
+    {
+      g_autoptr (EaselDownload) download = g_list_model_get_item (list, i);
+      EaselDownloadProgress p;
+      JsonBuilder *b = begin ();
+
+      easel_download_wait (download, -1);
+      for (int tries = 0; tries < 500 && easel_download_get_progress (download).bytes_total == 0; tries++)
+        g_usleep (10000); /* the list that is on disk is read by the hub's thread */
+      p = easel_download_get_progress (download);
+      put_text (b, "repo", easel_download_get_repo (download));
+      put_text (b, "state", easel_download_state_name (p.state));
+      put_int (b, "bytes_done", p.bytes_done);
+      put_int (b, "bytes_total", p.bytes_total);
+      put_int (b, "fetched", p.fetched);
+      say (b);
+    }
+  return 0;
+}
+
 static int
 pull (const char *repo, const char *revision, const char *precision)
 {
-  g_autoptr (EaselHub) hub = easel_hub_new (settings);
-  g_autoptr (EaselDownload) download = easel_hub_pull (hub, repo, revision, precision);
+  g_autoptr (EaselHub) hub = new_hub ();
+  g_autoptr (EaselDownload) download = easel_hub_pull (hub, NULL, repo, revision, precision);
   g_autoptr (GError) error = NULL;
   g_autofree char *snapshot = NULL;
   EaselDownloadProgress p;
@@ -305,6 +365,7 @@ main (int argc, char **argv)
     { "backoff-ms", 0, 0, G_OPTION_ARG_INT, &s->backoff_ms, NULL, NULL },
     { "network-wait-ms", 0, 0, G_OPTION_ARG_INT, &s->network_wait_ms, NULL, NULL },
     { "max-files", 0, 0, G_OPTION_ARG_INT, &s->max_files, NULL, NULL },
+    { "queue", 0, 0, G_OPTION_ARG_FILENAME, &queue_file, NULL, NULL },
     { "pause-ms", 0, 0, G_OPTION_ARG_INT, &pause_ms, NULL, NULL },
     G_OPTION_ENTRY_NULL,
   };
@@ -337,6 +398,10 @@ main (int argc, char **argv)
     return verify (repo, revision, TRUE, TRUE);
   if (strcmp (command, "remove") == 0 || strcmp (command, "remove-dry") == 0)
     return remove_it (repo, revision, strcmp (command, "remove-dry") == 0);
+  if (strcmp (command, "licence") == 0)
+    return licence (repo, revision);
+  if (strcmp (command, "queue") == 0)
+    return queue ();
   if (strcmp (command, "installed") == 0)
     return list_installed ();
   if (g_str_has_prefix (command, "orphans"))

@@ -190,6 +190,56 @@ class HubTest(unittest.TestCase):
         self.pull("org/sana")
         self.run_tool("deep", "org/sana")
 
+    def test_queue_survives_kill_nine(self):
+        repo = self.add_sana()
+        other = self.add_sana("org/second")
+        self.hub.rate = 400_000
+        queue = os.path.join(self.top, "queue.json")
+        for name in ("org/second", "org/sana"):  # killed in the middle, one after the other
+            p = subprocess.Popen(self.args("--queue", queue, "pull", name), stdout=subprocess.DEVNULL)
+            began = len(self.hub.log)
+            while sum(r.sent for r in self.hub.log[began:] if r.storage) < 200_000 and p.poll() is None:
+                time.sleep(0.005)
+            p.kill()
+            p.wait()
+        with open(queue) as f:
+            self.assertEqual([(d["repository"], d["paused"]) for d in json.load(f)["downloads"]],
+                             [("org/second", False), ("org/sana", False)])
+        self.hub.rate, began = 0, len(self.hub.log)
+        rest = self.run_tool("--queue", queue, "queue")
+        self.assertEqual([(d["repo"], d["state"]) for d in rest], [("org/second", "done"), ("org/sana", "done")])
+        total = sum(repo.files[p].size for p in self.run_tool("plan", "org/sana")[0]["wanted"])
+        self.assertLess(sum(d["fetched"] for d in rest), 2 * total - 200_000)
+        self.assertEqual(self.run_tool("--queue", queue, "queue"), [])
+        # What a program without a queue leaves is found in the cache, paused, with what is there of it.
+        self.hub.add(Repo("org/third", {**other.files, "vae/diffusion_pytorch_model.safetensors":
+                                        safetensors(self.rng, 900_000)}))
+        self.hub.rate = 400_000
+        p = subprocess.Popen(self.args("pull", "org/third"), stdout=subprocess.DEVNULL)
+        began = len(self.hub.log)
+        while sum(r.sent for r in self.hub.log[began:] if r.storage) < 150_000 and p.poll() is None:
+            time.sleep(0.005)
+        p.kill()
+        p.wait()
+        left = self.run_tool("--queue", queue, "queue")
+        self.assertEqual([(d["repo"], d["state"]) for d in left], [("org/third", "paused")])
+        self.assertTrue(0 < left[0]["bytes_done"] < left[0]["bytes_total"], left)
+        with open(queue, "w") as f:
+            f.write('{"version": 1, "downloads": [{"cache": "/x", "repository": "../../x"}, 5, {"cache": "rel"}]}')
+        self.assertEqual(len(self.run_tool("--queue", queue, "queue")), 1)  # nonsense is left out
+
+    def test_licence(self):
+        self.add_sana()
+        got = self.run_tool("licence", "org/sana")[0]
+        self.assertEqual((got["name"], got["text"]), ("LICENSE.txt", "terms\n"))
+        card = b"---\nlicense: other\n---\n# Model\nwords\n## License\nRead this.\n### Part\nAnd this.\n## Usage\nno\n"
+        files = {k: v for k, v in sana(self.rng).items() if k != "LICENSE.txt"}
+        self.hub.add(Repo("org/card", {**files, "README.md": card}))
+        got = self.run_tool("licence", "org/card")[0]
+        self.assertEqual((got["name"], got["text"]), ("README.md", "Read this.\n### Part\nAnd this."))
+        self.hub.add(Repo("org/none", {**files, "docs/LICENSE": b"of something else"}))
+        self.assertEqual(self.run_tool("licence", "org/none")[0]["text"], None)
+
     # ---- the cache
 
     def test_verify_repair(self):
@@ -519,6 +569,7 @@ class CliTest(unittest.TestCase):
         self.assertIn("cogvideox-2b", self.cli("search"))
         self.assertIn("org/sana", self.cli("search", "sana"))
         self.assertIn("to fetch", self.cli("plan", "org/sana"))
+        self.assertIn("terms", self.cli("licence", "org/sana"))
         snapshot = self.cli("pull", "org/sana").strip()
         self.assertTrue(snapshot.startswith(os.path.join(self.top, "hf", "hub")))
         self.assertIn("org/sana", self.cli())
