@@ -69,6 +69,12 @@ easel_device_reset_peak (EaselDevice *device)
   __atomic_store_n (&device->memory_peak, __atomic_load_n (&device->memory_used, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
 }
 
+bool
+easel_device_memory (EaselDevice *device, uint64_t *free_bytes, uint64_t *total_bytes)
+{
+  return device->backend->memory && device->backend->memory (device, free_bytes, total_bytes);
+}
+
 EaselStatus
 easel_stream_open (EaselDevice *device, size_t arena_bytes, EaselStream **out)
 {
@@ -79,6 +85,7 @@ easel_stream_open (EaselDevice *device, size_t arena_bytes, EaselStream **out)
   if (!(self = calloc (1, sizeof *self)))
     return EASEL_STATUS_NO_MEMORY;
   self->device = device;
+  self->act_dtype = device->act_dtype;
   if (device->backend->stream_open && (status = device->backend->stream_open (self)) != EASEL_STATUS_OK)
     {
       free (self);
@@ -115,6 +122,19 @@ easel_stream_close (EaselStream **stream)
     easel_device_free (self->device, self->base, self->capacity);
   free (self);
   *stream = NULL;
+}
+
+bool
+easel_stream_set_act (EaselStream *self, EaselDtype dtype)
+{
+  if (dtype > EASEL_DTYPE_BF16 || !(self->device->act_dtypes >> dtype & 1))
+    {
+      easel_stream_fail (self, EASEL_STATUS_UNSUPPORTED, "%s does not compute in %s", self->device->name,
+                         easel_dtype_name (dtype));
+      return false;
+    }
+  self->act_dtype = dtype;
+  return true;
 }
 
 EaselTensor
@@ -170,6 +190,24 @@ easel_upload (EaselStream *self, EaselTensor dst, const void *src)
     return;
   if ((status = self->device->backend->upload (self, dst.data, src, easel_tensor_bytes (&dst))) != EASEL_STATUS_OK)
     easel_stream_fail (self, status, "upload of %zu bytes", easel_tensor_bytes (&dst));
+}
+
+void
+easel_upload_weight (EaselStream *self, EaselTensor dst, const void *src, EaselDtype src_dtype)
+{
+  EaselStatus status;
+
+  if (self->status != EASEL_STATUS_OK || !dst.data)
+    return;
+  if (self->device->backend->upload_weight)
+    status = self->device->backend->upload_weight (self, dst, src, src_dtype);
+  else if (dst.dtype == src_dtype)
+    status = self->device->backend->upload (self, dst.data, src, easel_tensor_bytes (&dst));
+  else
+    status = EASEL_STATUS_UNSUPPORTED;
+  if (status != EASEL_STATUS_OK)
+    easel_stream_fail (self, status, "upload of a weight of %zu bytes from %s to %s", easel_tensor_bytes (&dst),
+                       easel_dtype_name (src_dtype), easel_dtype_name (dst.dtype));
 }
 
 void

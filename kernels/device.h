@@ -32,8 +32,13 @@ typedef struct
   const char *kind; /* "cpu", "cuda", "dry" */
   EaselStatus (*alloc) (EaselDevice *device, size_t bytes, void **out); /* 64-byte aligned at least */
   void (*free) (EaselDevice *device, void *data, size_t bytes);
-  /* Copies between host and device, in order with the stream's ops; complete when they return. */
+  /* Optional: what the device has free now and altogether, of all programs. */
+  bool (*memory) (EaselDevice *device, uint64_t *free_bytes, uint64_t *total_bytes);
+  /* Copies between host and device, in order with the stream's ops. When they return, src may be reused, and what was
+   * downloaded is there. */
   EaselStatus (*upload) (EaselStream *stream, void *dst, const void *src, size_t bytes);
+  /* Optional, see easel_upload_weight(). */
+  EaselStatus (*upload_weight) (EaselStream *stream, EaselTensor dst, const void *src, EaselDtype src_dtype);
   EaselStatus (*download) (EaselStream *stream, void *dst, const void *src, size_t bytes);
   EaselStatus (*synchronize) (EaselStream *stream);
   /* Optional: fill and drop stream->priv. Called before the arena is allocated and before it is freed; a stream_open
@@ -48,7 +53,8 @@ struct EaselDevice
 {
   const EaselBackend *backend;
   char name[64];           /* "CPU, 8 threads (AVX-512)", "NVIDIA H200" */
-  EaselDtype act_dtype;    /* dtype of activations between ops: f32 on the CPU */
+  EaselDtype act_dtype;    /* what new streams compute in: f32 on the CPU; may be set before streams are opened */
+  uint32_t act_dtypes;     /* what they can compute in: bits 1 << EASEL_DTYPE_… */
   bool maps_weights;       /* weights are used where the file is mapped; otherwise they are uploaded */
   uint64_t memory_limit;   /* bytes alloc may have given out at once; 0: whatever there is */
   uint64_t memory_used;    /* bytes given out now */
@@ -86,10 +92,13 @@ void easel_device_close (EaselDevice **device);
 EaselStatus easel_device_alloc (EaselDevice *device, size_t bytes, void **out);
 void easel_device_free (EaselDevice *device, void *data, size_t bytes);
 void easel_device_reset_peak (EaselDevice *device);
+/* Bytes free now, other programs considered, and altogether; false when the device does not say (the CPU). */
+bool easel_device_memory (EaselDevice *device, uint64_t *free_bytes, uint64_t *total_bytes);
 
 struct EaselStream
 {
   EaselDevice *device;
+  EaselDtype act_dtype; /* of activations between ops from now on: easel_stream_set_act() */
   /* Arena: [base, base + capacity). Outputs of ops are cut from it in order; a mark gives everything after it back. */
   char *base;
   size_t capacity, used, peak;
@@ -107,6 +116,10 @@ struct EaselStream
 EaselStatus easel_stream_open (EaselDevice *device, size_t arena_bytes, EaselStream **out);
 void easel_stream_close (EaselStream **stream);
 
+/* Chooses the dtype of activations for the ops that follow: a model asks for what it was trained in. False, and the
+ * stream's error UNSUPPORTED, when the device does not compute in it. */
+bool easel_stream_set_act (EaselStream *stream, EaselDtype dtype);
+
 /* A tensor from the arena. 64-byte aligned, uninitialised. On failure the stream's error is set and .data is NULL. */
 EaselTensor easel_stream_alloc (EaselStream *stream, EaselDtype dtype, int n_dims, const int64_t *shape);
 
@@ -121,6 +134,11 @@ void easel_stream_release (EaselStream *stream, size_t mark);
 /* Host to device and back; sizes are those of the tensor. No-ops (download: zero-fills) on the dry device. */
 void easel_upload (EaselStream *stream, EaselTensor dst, const void *src);
 void easel_download (EaselStream *stream, void *dst, EaselTensor src);
+
+/* A weight of a model, `src` of src_dtype as its file has it, to `dst`: converted to dst's dtype (f32, f16, bf16) and
+ * put in the order in which the backend's convolutions read it. Ops take weights of two dimensions and more from here
+ * only, in the dtype of activations. Devices that map weights take them as they are. */
+void easel_upload_weight (EaselStream *stream, EaselTensor dst, const void *src, EaselDtype src_dtype);
 void easel_synchronize (EaselStream *stream);
 
 /* True when the stream computes nothing (dry device): host code must not look at results. */

@@ -112,6 +112,7 @@ easel_dry_device_open (EaselDtype act_dtype, EaselDevice **out)
   device->backend = &dry_backend;
   snprintf (device->name, sizeof device->name, "dry run, %s", easel_dtype_name (act_dtype));
   device->act_dtype = act_dtype;
+  device->act_dtypes = 1u << EASEL_DTYPE_F32 | 1u << EASEL_DTYPE_F16 | 1u << EASEL_DTYPE_BF16;
   device->maps_weights = true;
   device->priv = self;
   *out = device;

@@ -44,7 +44,7 @@ last (const EaselTensor *t)
 static bool
 is_act (const EaselStream *s, const EaselTensor *t)
 {
-  return sane (t) && t->dtype == s->device->act_dtype;
+  return sane (t) && t->dtype == s->act_dtype;
 }
 
 static bool
@@ -316,7 +316,7 @@ easel_op_rope (EaselStream *s, const EaselRopeArgs *a)
       COUNT (a->sin) != rows * a->head_dim)
     REFUSE ("rope", "shapes do not fit", a->cos, a->sin, EASEL_NO_TENSOR);
   count (s, 3.0 * a->batch * rows * a->heads * a->head_dim,
-         2.0 * a->batch * rows * a->heads * a->head_dim * easel_dtype_size (s->device->act_dtype));
+         2.0 * a->batch * rows * a->heads * a->head_dim * easel_dtype_size (s->act_dtype));
   RUN (rope);
 }
 

@@ -7,8 +7,8 @@
  * What is not named is absent (tensors) or zero. ops.c checks shapes and dtypes in one place, counts work and calls
  * the backend's table; a backend may assume that arguments fit. Outputs never overlap inputs unless said.
  *
- * Dtypes: "act" is the device's activation dtype (f32 on the CPU, bf16 or f16 on a card; every activation argument of
- * one call has the same). Weights are f32, f16 or bf16, in the file's own layout. Sums, norms, softmax and linear
+ * Dtypes: "act" is the stream's activation dtype (f32 on the CPU, bf16, f16 or f32 on a card; every activation argument
+ * of one call has the same). Weights are f32, f16 or bf16, in the file's own layout. Sums, norms, softmax and linear
  * attention accumulate in f32 whatever the dtypes. In formulas m is a row, n an output column, b = m / (M / B).
  */
 #pragma once

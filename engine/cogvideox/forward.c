@@ -30,7 +30,7 @@ static EaselTensor
 embed (const EaselCogTransformer *self, EaselStream *s, const EaselCogContext *x, EaselTensor latents)
 {
   const EaselCogConfig *c = &self->config;
-  const EaselDtype act = s->device->act_dtype;
+  const EaselDtype act = s->act_dtype;
   const gint64 B = x->batch, t = c->patch_t, in = c->in_channels, p = c->patch, pixels = (gint64) x->h * x->w;
   EaselTensor tokens = easel_new (s, act, B, x->n, c->inner);
   const size_t mark = easel_stream_mark (s);
@@ -70,7 +70,7 @@ embed_scalar (const EaselCogConfig *c, EaselStream *s, EaselTensor t, gint64 n, 
               const CogLayer *linear_2)
 {
   const gint64 B = easel_tensor_count (&t), T = linear_2->w.shape[0];
-  const EaselDtype act = s->device->act_dtype;
+  const EaselDtype act = s->act_dtype;
   EaselTensor y = easel_new (s, act, B, T);
   const size_t mark = easel_stream_mark (s);
   EaselTensor wave = easel_new (s, EASEL_DTYPE_F32, B, n), x = act == EASEL_DTYPE_F32 ? wave : easel_new (s, act, B, n);
@@ -112,7 +112,7 @@ static EaselTensor
 modulate (EaselStream *s, EaselTensor time, const CogLayer *linear)
 {
   const gint64 B = time.shape[0], n = linear->w.shape[0];
-  const EaselDtype act = s->device->act_dtype;
+  const EaselDtype act = s->act_dtype;
   EaselTensor y = easel_new (s, EASEL_DTYPE_F32, B, n), x = act == EASEL_DTYPE_F32 ? y : easel_new (s, act, B, n);
 
   easel_linear (s, .x = time, .w = linear->w, .bias = linear->b, .y = x);
@@ -153,7 +153,7 @@ attend (const EaselCogTransformer *self, EaselStream *s, const EaselCogContext *
         EaselTensor y)
 {
   const EaselCogConfig *c = &self->config;
-  const EaselDtype act = s->device->act_dtype;
+  const EaselDtype act = s->act_dtype;
   const gint64 B = x->batch, C = c->inner, D = c->head_dim;
   EaselTensor qkv[3];
   const CogLayer *linear[3] = { &b->q, &b->k, &b->v }, *norm[2] = { &b->norm_q, &b->norm_k };
@@ -184,7 +184,7 @@ run_block (const EaselCogTransformer *self, EaselStream *s, const EaselCogContex
            EaselTensor time, EaselTensor tokens)
 {
   const gint64 C = self->config.inner;
-  const EaselDtype act = s->device->act_dtype;
+  const EaselDtype act = s->act_dtype;
   const size_t start = easel_stream_mark (s);
   EaselTensor m = modulate (s, time, &b->modulate_1), n, y;
 
@@ -212,7 +212,7 @@ finish (const EaselCogTransformer *self, EaselStream *s, const EaselCogContext *
         EaselTensor out)
 {
   const EaselCogConfig *c = &self->config;
-  const EaselDtype act = s->device->act_dtype;
+  const EaselDtype act = s->act_dtype;
   const gint64 B = x->batch, C = c->inner, t = c->patch_t, p = c->patch, n = c->out_channels;
   EaselTensor m = modulate (s, time, &self->modulate_out);
   EaselTensor clip = easel_new (s, act, B, x->n_clip, C), patches = easel_new (s, act, B, x->n_clip, n * t * p * p);

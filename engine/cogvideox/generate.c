@@ -210,7 +210,7 @@ cog_generate (CogPipeline *self, CogParts *parts, EaselStream *s, const CogRecip
   easel_job_report_phase (job, EASEL_PHASE_DENOISING);
   latents = easel_new (s, EASEL_DTYPE_F32, r->frames, r->h, r->w, C);
   mark = easel_stream_mark (s);
-  text = easel_new (s, s->device->act_dtype, r->guided ? 2 : 1, n_text, self->config.text_dim);
+  text = easel_new (s, s->act_dtype, r->guided ? 2 : 1, n_text, self->config.text_dim);
   easel_upload (s, text, self->text);
   denoise = (CogDenoise){ .transformer = parts->transformer, .sampler = r->sampler, .text = text, .frames = r->frames,
                           .h = r->h, .w = r->w, .guidance = st->guidance, .dynamic = st->dynamic_guidance, .ofs = OFS,

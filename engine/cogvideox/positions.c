@@ -87,7 +87,7 @@ place_added (const EaselCogTransformer *self, EaselStream *s, EaselCogContext *c
   EaselTensor f32;
   size_t mark;
 
-  context->position = easel_new (s, s->device->act_dtype, context->n, c->inner);
+  context->position = easel_new (s, s->act_dtype, context->n, c->inner);
   mark = easel_stream_mark (s);
   f32 = easel_new (s, EASEL_DTYPE_F32, context->n, c->inner);
   if (learned)

@@ -280,7 +280,7 @@ easel_cog_context_new (EaselCogTransformer *self, EaselStream *s, EaselTensor te
   context->n_clip = (gint64) context->f * context->y * context->x;
   context->n = context->n_text + context->n_clip;
 
-  context->text = easel_new (s, s->device->act_dtype, context->batch, context->n_text, c->inner);
+  context->text = easel_new (s, s->act_dtype, context->batch, context->n_text, c->inner);
   easel_linear (s, .x = text, .w = self->text.w, .bias = self->text.b, .y = context->text);
   if (!cog_context_place (self, s, context, error) || !easel_stream_check (s, "Preparing the text", error))
     return NULL;

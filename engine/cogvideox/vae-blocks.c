@@ -23,7 +23,7 @@ typedef struct
 static EaselTensor
 clip_new (EaselStream *s, gint64 frames, gint64 h, gint64 w, gint64 channels)
 {
-  return easel_new (s, s->device->act_dtype, frames, h, w, channels);
+  return easel_new (s, s->act_dtype, frames, h, w, channels);
 }
 
 /* The last two frames of all that this convolution has seen. */
@@ -151,7 +151,7 @@ halve_frames (VaeRun *r, EaselTensor x)
     easel_cast (s, .x = easel_tensor_rows (x, 0, 1), .y = easel_tensor_rows (y, 0, 1));
   if (pairs > 0)
     {
-      EaselTensor beside = easel_new (s, s->device->act_dtype, pairs, h * w, C, 2);
+      EaselTensor beside = easel_new (s, s->act_dtype, pairs, h * w, C, 2);
 
       easel_layout (s, .x = easel_tensor_as (easel_tensor_rows (x, odd, 2 * pairs), pairs, 2, h * w, C), .y = beside,
                     .to_channels_last = true);

@@ -23,7 +23,7 @@ sana_trunk_embed_patches (const SanaTrunk *self, EaselStream *s, const EaselSana
 {
   const EaselSanaConfig *c = &self->config;
   const gint64 n = x.shape[0], N = (gint64) context->h * context->w;
-  const EaselDtype act = s->device->act_dtype;
+  const EaselDtype act = s->act_dtype;
   size_t mark = easel_stream_mark (s);
 
   x = easel_tensor_as (x, n, N, c->in_channels);
@@ -45,7 +45,7 @@ static EaselTensor
 embed_scalar (EaselStream *s, EaselTensor t, const SanaLinear *linear_1, const SanaLinear *linear_2)
 {
   const gint64 B = easel_tensor_count (&t), C = linear_2->w.shape[0];
-  const EaselDtype act = s->device->act_dtype;
+  const EaselDtype act = s->act_dtype;
   EaselTensor y = easel_new (s, act, B, C);
   size_t mark = easel_stream_mark (s);
   EaselTensor waves = easel_new (s, EASEL_DTYPE_F32, B, TIME_CHANNELS);
@@ -97,7 +97,7 @@ sana_trunk_modulate (const SanaTrunk *self, EaselStream *s, const EaselSanaConte
                      EaselTensor guidance, EaselTensor *embedded)
 {
   const gint64 g = easel_tensor_count (&timestep), C = self->config.inner;
-  const EaselDtype act = s->device->act_dtype;
+  const EaselDtype act = s->act_dtype;
   EaselTensor all = easel_new (s, EASEL_DTYPE_F32, context->layers, 6, g, C);
   EaselTensor keep = embedded ? easel_new (s, EASEL_DTYPE_F32, g, C) : EASEL_NO_TENSOR;
   size_t mark = easel_stream_mark (s);
@@ -136,7 +136,7 @@ self_attention (const SanaTrunk *self, EaselStream *s, const SanaBlock *b, Easel
 {
   const EaselSanaConfig *c = &self->config;
   const gint64 B = n.shape[0], N = n.shape[1], C = c->inner, plain = B - n_perturbed;
-  const EaselDtype act = s->device->act_dtype;
+  const EaselDtype act = s->act_dtype;
   EaselTensor q = easel_new (s, act, B, N, C), k = easel_new (s, act, B, N, C), v = easel_new (s, act, B, N, C);
 
   easel_linear (s, .x = n, .w = b->q.w, .bias = b->q.b, .y = q);
@@ -164,7 +164,7 @@ sana_trunk_block (const SanaTrunk *self, EaselStream *s, const EaselSanaContext 
   const SanaBlock *b = &self->blocks[i];
   const gint64 B = context->batch, h = context->h, w = context->w, N = h * w, C = c->inner, H = c->mlp_hidden;
   const gint64 D = (gint64) c->cross_heads * c->cross_head_dim, g = modulation.shape[2];
-  const EaselDtype act = s->device->act_dtype;
+  const EaselDtype act = s->act_dtype;
   const size_t mark = easel_stream_mark (s);
   EaselTensor m[6], n, a, q, wide, gated, first;
 

@@ -86,8 +86,8 @@ easel_sana_controlnet_forward (EaselSanaControlnet *self, EaselStream *s, EaselS
     }
 
   /* 1. tokens = patches (x) + input (patches (control))   [B, h w, C] */
-  tokens = easel_new (s, s->device->act_dtype, B, (gint64) context->h * context->w, C);
-  hint = easel_new (s, s->device->act_dtype, B, (gint64) context->h * context->w, C);
+  tokens = easel_new (s, s->act_dtype, B, (gint64) context->h * context->w, C);
+  hint = easel_new (s, s->act_dtype, B, (gint64) context->h * context->w, C);
   sana_trunk_embed_patches (trunk, s, context, x, tokens);
   sana_trunk_embed_patches (trunk, s, context, control, hint);
   easel_linear (s, .x = hint, .w = self->input.w, .bias = self->input.b, .residual = tokens, .y = tokens);

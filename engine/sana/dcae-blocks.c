@@ -14,7 +14,7 @@
 static EaselTensor
 new_like (EaselStream *s, EaselTensor x, gint64 channels)
 {
-  return easel_new (s, s->device->act_dtype, x.shape[0], x.shape[1], x.shape[2], channels);
+  return easel_new (s, s->act_dtype, x.shape[0], x.shape[1], x.shape[2], channels);
 }
 
 /* y = residual + norm (x), y is residual; spare: as y, used by batch norms only */
@@ -208,7 +208,7 @@ as_act (EaselStream *s, EaselTensor x)
 {
   EaselTensor y;
 
-  if (x.dtype == s->device->act_dtype)
+  if (x.dtype == s->act_dtype)
     return x;
   y = new_like (s, x, x.shape[3]);
   easel_cast (s, .x = x, .y = y);
@@ -219,7 +219,7 @@ as_act (EaselStream *s, EaselTensor x)
 static EaselTensor
 act_for (EaselStream *s, EaselTensor out)
 {
-  return out.dtype == s->device->act_dtype ? out : new_like (s, out, out.shape[3]);
+  return out.dtype == s->act_dtype ? out : new_like (s, out, out.shape[3]);
 }
 
 gboolean
@@ -239,7 +239,7 @@ dcae_decode_piece (EaselDcae *self, EaselStream *s, EaselTensor z, EaselTensor o
   for (int i = first; i <= last; i++)
     {
       below[i] = easel_stream_mark (s);
-      picture[i] = easel_new (s, s->device->act_dtype, B, h << (last - i), w << (last - i), side->stages[i].channels);
+      picture[i] = easel_new (s, s->act_dtype, B, h << (last - i), w << (last - i), side->stages[i].channels);
     }
 
   /* 1. Latents into the deepest stage; the shortcut repeats channels. [B, h, w, latent] -> [B, h, w, C] */
@@ -293,7 +293,7 @@ dcae_encode_piece (EaselDcae *self, EaselStream *s, EaselTensor image, EaselTens
   for (int i = last; i >= first; i--)
     {
       below[i] = easel_stream_mark (s);
-      picture[i] = easel_new (s, s->device->act_dtype, B, H >> i, W >> i, side->stages[i].channels);
+      picture[i] = easel_new (s, s->act_dtype, B, H >> i, W >> i, side->stages[i].channels);
     }
 
   /* 1. Pixels into the first stage. */

@@ -93,10 +93,10 @@ batch_texts (SanaPipeline *self, EaselStream *s, const SanaRecipe *r, int hidden
              GError **error)
 {
   const int n = r->guided ? 2 : 1;
-  const gsize row = hidden * easel_dtype_size (s->device->act_dtype), bytes = (gsize) n * r->n_text * row;
+  const gsize row = hidden * easel_dtype_size (s->act_dtype), bytes = (gsize) n * r->n_text * row;
   g_autofree guint8 *host = NULL;
 
-  *out = easel_new (s, s->device->act_dtype, n, r->n_text, hidden);
+  *out = easel_new (s, s->act_dtype, n, r->n_text, hidden);
   if (easel_stream_is_dry (s))
     return TRUE;
   if (!(host = g_try_malloc0 (bytes)))

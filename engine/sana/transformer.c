@@ -91,7 +91,7 @@ easel_sana_transformer_forward (EaselSanaTransformer *self, EaselStream *s, Ease
   /* 1. Patches: [B, h, w, in] -> x [B, N, C]. Samples that start alike stay alike until they meet their text, so one is
    *    enough until then, unless their times differ or the first block is perturbed.
    * 2. Time: shifts, scales and gates of every block. */
-  x = easel_new (s, s->device->act_dtype, B, N, C);
+  x = easel_new (s, s->act_dtype, B, N, C);
   if (!easel_stream_check (s, "Denoising", error))
     return FALSE;
   if (step->x.shape[0] == 1)
@@ -133,8 +133,8 @@ easel_sana_transformer_forward (EaselSanaTransformer *self, EaselStream *s, Ease
               .shift = easel_tensor_as (easel_tensor_rows (shift_scale, 0, 1), g, C),
               .scale = easel_tensor_as (easel_tensor_rows (shift_scale, 1, 1), g, C), .y = x, .eps = OUT_NORM_EPS);
   out = easel_tensor_as (out, B, N, trunk->config.out_channels);
-  y = s->device->act_dtype == EASEL_DTYPE_F32 ? out
-                                               : easel_new (s, s->device->act_dtype, B, N, trunk->config.out_channels);
+  y = s->act_dtype == EASEL_DTYPE_F32 ? out
+                                               : easel_new (s, s->act_dtype, B, N, trunk->config.out_channels);
   easel_linear (s, .x = x, .w = self->out.w, .bias = self->out.b, .y = y);
   if (y.data != out.data)
     easel_cast (s, .x = y, .y = out);

@@ -210,7 +210,7 @@ upload_positions (const SanaTrunk *self, EaselStream *s, EaselSanaContext *conte
 
   if (!easel_stream_is_dry (s) && !(host = position_table (&self->config, context->h, context->w, error)))
     return FALSE;
-  context->position = easel_new (s, s->device->act_dtype, n, C);
+  context->position = easel_new (s, s->act_dtype, n, C);
   mark = easel_stream_mark (s);
   f32 = easel_new (s, EASEL_DTYPE_F32, n, C);
   easel_upload (s, f32, host);
@@ -225,7 +225,7 @@ sana_trunk_context (const SanaTrunk *self, EaselStream *s, EaselTensor text, con
 {
   const EaselSanaConfig *c = &self->config;
   const gint64 B = text.shape[0], n = text.shape[1], C = c->inner, D = (gint64) c->cross_heads * c->cross_head_dim;
-  const EaselDtype act = s->device->act_dtype;
+  const EaselDtype act = s->act_dtype;
   g_autoptr (EaselSanaContext) context = g_new0 (EaselSanaContext, 1);
   EaselTensor hidden, caption;
   size_t mark;

@@ -343,7 +343,7 @@ attention (EaselGemma2 *self, int layer, const Pass *pass, EaselTensor x)
 {
   const Layer *l = &self->layers[layer];
   EaselStream *s = pass->stream;
-  EaselDtype act = s->device->act_dtype;
+  EaselDtype act = s->act_dtype;
   gint64 inner = (gint64) self->n_heads * self->head_dim, kv = (gint64) self->n_kv_heads * self->head_dim;
   size_t mark = easel_stream_mark (s);
   EaselTensor h = easel_new (s, act, pass->batch, pass->n, self->hidden);
@@ -380,7 +380,7 @@ static void
 feed_forward (EaselGemma2 *self, const Layer *l, const Pass *pass, EaselTensor x)
 {
   EaselStream *s = pass->stream;
-  EaselDtype act = s->device->act_dtype;
+  EaselDtype act = s->act_dtype;
   size_t mark = easel_stream_mark (s);
   EaselTensor h = easel_new (s, act, pass->batch, pass->n, self->hidden);
   EaselTensor gate = easel_new (s, act, pass->batch, pass->n, self->intermediate);
@@ -426,7 +426,7 @@ easel_gemma2_encode (EaselGemma2 *self, EaselStream *stream, int batch, int n, c
 
   if (!easel_encoder_begin (stream, job, batch, n, ids, self->vocab, error))
     return FALSE;
-  x = easel_new (stream, stream->device->act_dtype, batch, n, self->hidden);
+  x = easel_new (stream, stream->act_dtype, batch, n, self->hidden);
   mark = easel_stream_mark (stream);
   device_ids = easel_encoder_upload (stream, EASEL_DTYPE_I32, EASEL_SHAPE ((gint64) batch * n), ids);
   if (mask != NULL && memchr (mask, 0, (gsize) batch * (gsize) n) != NULL)
@@ -489,9 +489,9 @@ compute_prefix (EaselGemma2 *self, EaselStream *s, int n, const gint32 *ids, Eas
   size_t mark = easel_stream_mark (s);
   EaselTensor x, device_ids;
 
-  if (!dry && !prefix_alloc (self, n, ids, s->device->act_dtype, error))
+  if (!dry && !prefix_alloc (self, n, ids, s->act_dtype, error))
     return FALSE;
-  x = easel_new (s, s->device->act_dtype, 1, n, self->hidden);
+  x = easel_new (s, s->act_dtype, 1, n, self->hidden);
   device_ids = easel_encoder_upload (s, EASEL_DTYPE_I32, EASEL_SHAPE (n), ids);
   ok = upload_rope (self, &pass, error) && forward (self, &pass, device_ids, x, NULL, job, error);
   if (ok)
@@ -524,7 +524,7 @@ easel_gemma2_encode_after (EaselGemma2 *self, EaselStream *stream, int n_prefix,
     n_prefix = n = 0; /* refused by begin */
   if (!easel_encoder_begin (stream, job, 1, n_prefix + n, ids, self->vocab, error))
     return FALSE;
-  y = easel_new (stream, stream->device->act_dtype, 1 + n, self->hidden);
+  y = easel_new (stream, stream->act_dtype, 1 + n, self->hidden);
   if (!easel_encoder_check (stream, job, error))
     {
       easel_stream_release (stream, start);

@@ -219,7 +219,7 @@ encode_kept (EaselGemma2 *encoder, EaselStream *s, const EaselSanaTokens *tokens
   int from = tokens->select[1], after = tokens->n_real - from;
   EaselTensor all;
 
-  if (remembered (tokens, s->device->act_dtype) > 0)
+  if (remembered (tokens, s->act_dtype) > 0)
     return easel_gemma2_encode_after (encoder, s, from, after, tokens->ids, states, job, error);
   if (!easel_gemma2_encode (encoder, s, 1, tokens->n_real, tokens->ids, NULL, &all, NULL, job, error))
     return FALSE;
@@ -242,7 +242,7 @@ easel_sana_encode_prompt (EaselGemma2 *encoder, EaselStream *stream, const Easel
                           guint8 *mask, EaselJob *job, GError **error)
 {
   int hidden_size = easel_gemma2_hidden_size (encoder), n = tokens->n_selected, n_kept;
-  EaselDtype act = stream->device->act_dtype;
+  EaselDtype act = stream->act_dtype;
   size_t start = easel_stream_mark (stream), mark;
   g_autofree void *zeros = g_try_malloc0_n ((gsize) n * (gsize) hidden_size, easel_dtype_size (act));
   EaselTensor y, states;

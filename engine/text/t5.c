@@ -182,7 +182,7 @@ norm (EaselT5 *self, EaselStream *s, EaselTensor x, EaselTensor weight, EaselTen
 static void
 attention (EaselT5 *self, const Block *b, EaselStream *s, EaselTensor x, EaselTensor bias)
 {
-  EaselDtype act = s->device->act_dtype;
+  EaselDtype act = s->act_dtype;
   gint64 batch = x.shape[0], n = x.shape[1], inner = (gint64) self->n_heads * self->d_kv;
   size_t mark = easel_stream_mark (s);
   EaselTensor h = easel_new (s, act, batch, n, self->d_model);
@@ -205,7 +205,7 @@ attention (EaselT5 *self, const Block *b, EaselStream *s, EaselTensor x, EaselTe
 static void
 feed_forward (EaselT5 *self, const Block *b, EaselStream *s, EaselTensor x)
 {
-  EaselDtype act = s->device->act_dtype;
+  EaselDtype act = s->act_dtype;
   size_t mark = easel_stream_mark (s);
   EaselTensor h = easel_new (s, act, x.shape[0], x.shape[1], self->d_model);
   EaselTensor gate = easel_new (s, act, x.shape[0], x.shape[1], self->d_ff);
@@ -229,7 +229,7 @@ easel_t5_encode (EaselT5 *self, EaselStream *stream, int batch, int n, const gin
 
   if (!easel_encoder_begin (stream, job, batch, n, ids, self->vocab, error))
     return FALSE;
-  x = easel_new (stream, stream->device->act_dtype, batch, n, self->d_model);
+  x = easel_new (stream, stream->act_dtype, batch, n, self->d_model);
   mark = easel_stream_mark (stream);
   device_ids = easel_encoder_upload (stream, EASEL_DTYPE_I32, EASEL_SHAPE ((gint64) batch * n), ids);
   easel_embedding (stream, .ids = device_ids, .table = self->embedding, .y = x, .scale = 1);

@@ -168,6 +168,7 @@ easel_cpu_device_open_level (int n_threads, EaselCpuLevel level, EaselDevice **o
     return EASEL_STATUS_NO_MEMORY;
   device->backend = &cpu_backend;
   device->act_dtype = EASEL_DTYPE_F32;
+  device->act_dtypes = 1u << EASEL_DTYPE_F32;
   device->maps_weights = true;
   snprintf (device->name, sizeof device->name, "CPU, %d thread%s (%s)", n_threads, n_threads == 1 ? "" : "s", name);
   if (!(device->priv = self = calloc (1, sizeof *self)))

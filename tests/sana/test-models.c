@@ -197,7 +197,7 @@ run_loop (Fixture *f, EaselStream *s, int samples, Watch *watch, float *latents,
   g_autoptr (EaselRng) rng = easel_rng_new (EASEL_RNG_CPU, 7), words = easel_rng_new (EASEL_RNG_CPU, 8);
   g_autofree float *host = g_new (float, n);
   guint8 mask[2 * N_TEXT] = { 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1 };
-  EaselTensor text = easel_new (s, s->device->act_dtype, samples, N_TEXT, c->caption_channels);
+  EaselTensor text = easel_new (s, s->act_dtype, samples, N_TEXT, c->caption_channels);
   EaselTensor out = easel_new (s, EASEL_DTYPE_F32, 1, LATENT_H, LATENT_W, c->in_channels);
   SanaDenoise denoise = { .transformer = f->transformer, .sampler = f->sampler, .text = text, .mask = mask,
                           .h = LATENT_H, .w = LATENT_W, .guidance = 4.5, .trigflow = c->guidance_embeds, .rng = rng };

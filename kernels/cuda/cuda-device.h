@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A card as the module keeps it. For cuda-device.c, stream.c and linear.cu.
+ */
+#pragma once
+
+#include "blas.h"
+#include "cuda.h"
+
+#define EASEL_CUDA_STAGES 4
+#define EASEL_CUDA_STAGE_BYTES ((size_t) 4 << 20)
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct EaselCudaDevice
+{
+  int index;
+  int sm, n_sms, shared_max;
+  size_t l2;
+  bool portable;
+  bool lost; /* a fault that stays: the context goes when the device is closed */
+  EaselBlas blas;
+  cublasLtHandle_t lt;
+};
+
+/* stream.c: what the backend does with streams and copies. */
+EaselStatus easel_cuda_stream_open (EaselStream *s);
+void easel_cuda_stream_close (EaselStream *s);
+EaselStatus easel_cuda_upload (EaselStream *s, void *dst, const void *src, size_t bytes);
+EaselStatus easel_cuda_download (EaselStream *s, void *dst, const void *src, size_t bytes);
+EaselStatus easel_cuda_synchronize (EaselStream *s);
+
+/* upload.cu: a kernel that tells whether the module has code for a card. */
+const void *easel_cuda_probe (void);
+
+/* linear.cu */
+EaselCudaProducts *easel_cuda_products_new (void);
+void easel_cuda_products_free (EaselCudaProducts *self, EaselCudaDevice *device);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * n = norm (x[m,:]) * (weight_offset + weight) + bias;  y = residual + act (n * (1 + scale[b,:]) + shift[b,:])
+ *
+ * One block a row. A row is read once and kept in registers (up to 8 packs a thread; longer rows are read again). Mean
+ * and variance in two passes over those registers, f32. Bound by memory: 2 bytes in, 2 bytes out per number in bf16.
+ */
+#include "device.cuh"
+
+typedef struct
+{
+  const void *x, *residual;
+  void *y;
+  int64_t ldx, ldy, ldr, per_scale, per_shift; /* rows that share a row of the tables */
+  EaselCudaVector weight, bias;
+  const float *scale, *shift;
+  float eps, weight_offset;
+  int C, act, rms;
+} Norm;
+
+__device__ __forceinline__ float
+normed (const Norm &a, float x, float mean, float inverse, const float *scale, const float *shift, int c)
+{
+  float n = (x - mean) * inverse * (a.weight.data ? a.weight_offset + vector_at (a.weight, c, 0.0f) : 1.0f)
+            + vector_at (a.bias, c, 0.0f);
+
+  if (scale)
+    n *= 1.0f + scale[c];
+  if (shift)
+    n += shift[c];
+  return activate (a.act, n);
+}
+
+/* V packs a thread; V 0: one number at a time, rows of any length and alignment. */
+template <typename T, int V>
+static __global__ void
+norm_rows (const Norm a)
+{
+  constexpr int P = V ? Pack<T>::N : 1, K = V ? V : 1;
+  __shared__ float shared[33];
+  const int64_t m = blockIdx.x;
+  const T *x = (const T *) a.x + m * a.ldx;
+  const T *r = a.residual ? (const T *) a.residual + m * a.ldr : NULL;
+  const float *scale = a.scale ? a.scale + m / a.per_scale * a.C : NULL;
+  const float *shift = a.shift ? a.shift + m / a.per_shift * a.C : NULL;
+  T *y = (T *) a.y + m * a.ldy;
+  float v[K][Pack<T>::N], mean = 0, sum = 0;
+
+  if (V)
+    {
+#pragma unroll
+      for (int k = 0; k < K; k++)
+        {
+          const int c = (k * blockDim.x + threadIdx.x) * P;
+
+          if (c < a.C)
+            load_f32 (v[k], x + c);
+          else
+#pragma unroll
+            for (int i = 0; i < P; i++)
+              v[k][i] = 0;
+#pragma unroll
+          for (int i = 0; i < P; i++)
+            sum += v[k][i];
+        }
+      if (!a.rms)
+        mean = block_sum (sum, shared) / a.C;
+      sum = 0;
+#pragma unroll
+      for (int k = 0; k < K; k++)
+        if ((int) (k * blockDim.x + threadIdx.x) * P < a.C)
+#pragma unroll
+          for (int i = 0; i < P; i++)
+            sum += (v[k][i] - mean) * (v[k][i] - mean);
+    }
+  else
+    {
+      if (!a.rms)
+        {
+          for (int c = threadIdx.x; c < a.C; c += blockDim.x)
+            sum += to_f32 (x[c]);
+          mean = block_sum (sum, shared) / a.C;
+        }
+      sum = 0;
+      for (int c = threadIdx.x; c < a.C; c += blockDim.x)
+        sum += (to_f32 (x[c]) - mean) * (to_f32 (x[c]) - mean);
+    }
+  const float inverse = 1.0f / sqrtf (block_sum (sum, shared) / a.C + a.eps);
+
+  if (V)
+    {
+#pragma unroll
+      for (int k = 0; k < K; k++)
+        {
+          const int c = (k * blockDim.x + threadIdx.x) * P;
+          float add[Pack<T>::N] = {};
+
+          if (c >= a.C)
+            continue;
+          if (r)
+            load_f32 (add, r + c);
+#pragma unroll
+          for (int i = 0; i < P; i++)
+            v[k][i] = add[i] + normed (a, v[k][i], mean, inverse, scale, shift, c + i);
+          store_f32 (y + c, v[k]);
+        }
+    }
+  else
+    for (int c = threadIdx.x; c < a.C; c += blockDim.x)
+      y[c] = from_f32<T> ((r ? to_f32 (r[c]) : 0.0f)
+                          + normed (a, to_f32 (x[c]), mean, inverse, scale, shift, c));
+}
+
+template <typename T>
+static void
+launch (EaselStream *s, const Norm *a, int64_t rows)
+{
+  constexpr int P = Pack<T>::N;
+  const bool packs = a->C % P == 0 && a->ldx % P == 0 && a->ldy % P == 0 && a->ldr % P == 0
+                     && easel_cuda_aligned (a->x) && easel_cuda_aligned (a->y) && easel_cuda_aligned (a->residual);
+  const int n = a->C / P;
+  cudaStream_t stream = easel_cuda (s)->stream;
+  int threads;
+
+  /* As few packs a thread as there are threads for: a row's latency is what counts. */
+  if (!packs || n > 8 * 1024)
+    {
+      threads = a->C >= 1024 ? 256 : a->C >= 256 ? 128 : 32;
+      norm_rows<T, 0><<<(unsigned) rows, threads, 0, stream>>> (*a);
+      return;
+    }
+  if (n <= 512)
+    {
+      threads = (n + 31) / 32 * 32;
+      norm_rows<T, 1><<<(unsigned) rows, threads, 0, stream>>> (*a);
+    }
+  else if (n <= 1024)
+    {
+      threads = (n + 63) / 64 * 32;
+      norm_rows<T, 2><<<(unsigned) rows, threads, 0, stream>>> (*a);
+    }
+  else
+    {
+      threads = (n + 255) / 256 * 32;
+      norm_rows<T, 8><<<(unsigned) rows, threads, 0, stream>>> (*a);
+    }
+}
+
+void
+easel_cuda_norm (EaselStream *s, const EaselNormArgs *a)
+{
+  const int64_t C = a->x.shape[a->x.n_dims - 1], M = easel_tensor_count (&a->x) / C;
+  Norm n = {};
+
+  if (C > INT32_MAX || M > INT32_MAX)
+    {
+      easel_cuda_refuse (s, "norm", "too large", &a->x);
+      return;
+    }
+  n.x = a->x.data, n.y = a->y.data, n.residual = a->residual.data;
+  n.ldx = a->x_stride ? a->x_stride : C, n.ldy = a->y_stride ? a->y_stride : C;
+  n.ldr = a->residual.data == a->y.data ? n.ldy : C;
+  n.per_scale = a->scale.data ? M / (easel_tensor_count (&a->scale) / C) : M;
+  n.per_shift = a->shift.data ? M / (easel_tensor_count (&a->shift) / C) : M;
+  n.weight = easel_cuda_vector (&a->weight), n.bias = easel_cuda_vector (&a->bias);
+  n.scale = (const float *) a->scale.data, n.shift = (const float *) a->shift.data;
+  n.eps = a->eps, n.weight_offset = a->weight_offset;
+  n.C = (int) C, n.act = a->act, n.rms = a->kind == EASEL_NORM_RMS;
+  EASEL_CUDA_DISPATCH (s->act_dtype, { launch<T> (s, &n, M); });
+  easel_cuda_launched (s, "norm", &a->y);
+}
