@@ -137,7 +137,7 @@ open_rooms (EaselApplication *self)
   if (self->engine)
     self->gallery = easel_gallery_open (index, *chosen ? chosen : self->pictures_folder, &rebuilt, &error);
   if (self->gallery)
-    self->queue = easel_queue_new (waiting, self->engine, self->gallery, &error);
+    self->queue = easel_queue_new (waiting, self->engine, self->gallery, NULL, &error);
   if (!self->queue)
     {
       self->problem = g_strdup (error->message);

@@ -201,7 +201,7 @@ test_shared_thumbnail (Fixture *f, gconstpointer data)
 /* ---- the queue's rows ---- */
 
 static void
-append_prompt (gint64 id, EaselRequest *request, gpointer user_data)
+append_prompt (gint64 id, EaselRequest *request, const char *problem, gpointer user_data)
 {
   g_string_append (user_data, easel_request_settings (request)->prompt);
 }
@@ -222,7 +222,7 @@ test_queue_store (void)
 {
   g_autofree char *path = g_build_filename (fixture_get_home (), "queue.sqlite", NULL);
   GError *error = NULL;
-  g_autoptr (EaselQueueStore) store = easel_queue_store_open (path, &error);
+  g_autoptr (EaselQueueStore) store = easel_queue_store_open (path, NULL, &error);
   const char *prompts[] = { "a", "b", "c" };
   gint64 ids[4], order[4];
   g_autofree char *first = NULL, *second = NULL, *third = NULL;
@@ -242,7 +242,7 @@ test_queue_store (void)
   g_assert_true (easel_queue_store_remove (store, ids[3], &error));
   g_assert_true (easel_queue_store_set_paused (store, TRUE, &error));
   g_clear_pointer (&store, easel_queue_store_free);
-  store = easel_queue_store_open (path, &error);
+  store = easel_queue_store_open (path, NULL, &error);
   g_assert_no_error (error);
   second = order_of (store);
   g_assert_cmpstr (second, ==, "cab");

@@ -133,7 +133,7 @@ easel_stage_stop (EaselStage *self)
   gtk_widget_set_sensitive (GTK_WIDGET (self->stop), FALSE);
   if (easel_queue_item_get_job (item))
     say_phase (self, easel_queue_item_get_job (item));
-  easel_queue_stop_current (self->queue);
+  easel_queue_stop_current (self->queue, FALSE);
 }
 
 void
