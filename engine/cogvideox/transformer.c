@@ -228,7 +228,7 @@ easel_cog_transformer_config (EaselCogTransformer *self)
 guint64
 easel_cog_transformer_weights_bytes (EaselCogTransformer *self)
 {
-  return easel_weights_bytes (self->weights);
+  return easel_weights_held_bytes (self->weights);
 }
 
 /* ------------------------------------------------------------------------------------------------------- context */

@@ -249,7 +249,7 @@ easel_cog_vae_factor (EaselCogVae *self)
 guint64
 easel_cog_vae_weights_bytes (EaselCogVae *self)
 {
-  return easel_weights_bytes (self->weights);
+  return easel_weights_held_bytes (self->weights);
 }
 
 /* -------------------------------------------------------------------------------------------------------- frames */

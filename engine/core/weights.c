@@ -6,14 +6,22 @@
 #include "engine/core/json.h"
 
 #define MAX_SHARDS 1000
+#define ALIGNMENT 256            /* of uploaded tensors */
+#define SLAB ((gsize) 256 << 20) /* a device is asked for memory in pieces of this size: few, and hardly rounded up */
 
 typedef struct
 {
   EaselTensor mapped;        /* in the file */
-  void *uploaded;            /* on the device, or NULL */
+  void *uploaded;            /* on the device, in a slab, or NULL */
   EaselSafetensors *file;    /* borrowed from `files` */
   gboolean used;
 } Slot;
+
+typedef struct
+{
+  char *base;
+  gsize bytes, used;
+} Slab;
 
 struct EaselWeights
 {
@@ -21,7 +29,9 @@ struct EaselWeights
   GPtrArray *files;  /* EaselSafetensors */
   GHashTable *slots; /* name (of the file) to Slot */
   EaselDevice *device;
-  EaselStream *stream; /* for uploads; NULL on a device that maps */
+  EaselStream *stream; /* for uploads, until they are done; NULL on a device that maps */
+  GArray *slabs;       /* Slab; the last one has room left, perhaps */
+  EaselDtype compute;  /* EASEL_N_DTYPES: the device's */
   GError *error;       /* the first problem of take */
 };
 
@@ -30,6 +40,8 @@ weights_new (const char *where)
 {
   EaselWeights *self = g_new0 (EaselWeights, 1);
   self->where = g_strdup (where);
+  self->compute = EASEL_N_DTYPES;
+  self->slabs = g_array_new (FALSE, FALSE, sizeof (Slab));
   self->files = g_ptr_array_new_with_free_func ((GDestroyNotify) easel_safetensors_unref);
   self->slots = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
   return self;
@@ -273,14 +285,15 @@ forget_uploads (EaselWeights *self)
   gpointer value;
   g_hash_table_iter_init (&iter, self->slots);
   while (g_hash_table_iter_next (&iter, NULL, &value))
-    {
-      Slot *slot = value;
-      if (slot->uploaded)
-        easel_device_free (self->device, slot->uploaded, easel_tensor_bytes (&slot->mapped));
-      slot->uploaded = NULL;
-    }
+    ((Slot *) value)->uploaded = NULL;
   if (self->stream)
     easel_stream_close (&self->stream);
+  for (guint i = 0; i < self->slabs->len; i++)
+    {
+      Slab *slab = &g_array_index (self->slabs, Slab, i);
+      easel_device_free (self->device, slab->base, slab->bytes);
+    }
+  g_array_set_size (self->slabs, 0);
 }
 
 void
@@ -295,6 +308,12 @@ easel_weights_set_device (EaselWeights *self, EaselDevice *device)
 }
 
 void
+easel_weights_set_compute (EaselWeights *self, EaselDtype dtype)
+{
+  self->compute = dtype;
+}
+
+void
 easel_weights_free (EaselWeights *self)
 {
   if (!self)
@@ -302,9 +321,46 @@ easel_weights_free (EaselWeights *self)
   forget_uploads (self);
   g_hash_table_unref (self->slots);
   g_ptr_array_unref (self->files);
+  g_array_unref (self->slabs);
   g_clear_error (&self->error);
   g_free (self->where);
   g_free (self);
+}
+
+/* Bytes of an uploaded tensor with the room it takes in a slab. */
+static gsize
+uploaded_bytes (const EaselTensor *mapped, EaselDtype compute)
+{
+  gsize bytes = (gsize) easel_tensor_count (mapped) * easel_dtype_size (compute);
+  return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Room for a tensor on the device; a new slab is as large as what is left to upload, within SLAB. */
+static EaselStatus
+find_room (EaselWeights *self, gsize bytes, EaselDtype compute, void **out)
+{
+  Slab *last = self->slabs->len ? &g_array_index (self->slabs, Slab, self->slabs->len - 1) : NULL;
+  if (!last || last->bytes - last->used < bytes)
+    {
+      GHashTableIter iter;
+      gpointer value;
+      gsize left = 0;
+      g_hash_table_iter_init (&iter, self->slots);
+      while (g_hash_table_iter_next (&iter, NULL, &value))
+        if (!((Slot *) value)->uploaded)
+          left += uploaded_bytes (&((Slot *) value)->mapped, compute);
+      Slab slab = { .bytes = MAX (bytes, MIN (left, SLAB)) };
+      void *base = NULL;
+      EaselStatus status = easel_device_alloc (self->device, slab.bytes, &base);
+      if (status != EASEL_STATUS_OK)
+        return status;
+      slab.base = base;
+      g_array_append_val (self->slabs, slab);
+      last = &g_array_index (self->slabs, Slab, self->slabs->len - 1);
+    }
+  *out = last->base + last->used;
+  last->used += bytes;
+  return EASEL_STATUS_OK;
 }
 
 /* The tensor on the device, uploaded once. */
@@ -314,9 +370,10 @@ place (EaselWeights *self, Slot *slot, const char *name)
   EaselTensor tensor = slot->mapped;
   if (!self->device)
     return tensor;
+  tensor.dtype = self->compute < EASEL_N_DTYPES ? self->compute : self->device->act_dtype;
   if (!slot->uploaded)
     {
-      gsize bytes = easel_tensor_bytes (&tensor);
+      gsize bytes = uploaded_bytes (&slot->mapped, tensor.dtype);
       void *memory = NULL;
       EaselStatus status = EASEL_STATUS_OK;
       char detail[160];
@@ -325,18 +382,15 @@ place (EaselWeights *self, Slot *slot, const char *name)
       if (!self->stream)
         status = easel_stream_open (self->device, 256, &self->stream);
       if (status == EASEL_STATUS_OK)
-        status = easel_device_alloc (self->device, bytes, &memory);
+        status = find_room (self, bytes, tensor.dtype, &memory);
       if (status == EASEL_STATUS_OK)
         {
-          EaselTensor target = tensor;
-          target.data = memory;
-          easel_upload (self->stream, target, tensor.data);
+          tensor.data = memory;
+          easel_upload_weight (self->stream, tensor, slot->mapped.data, slot->mapped.dtype);
           status = self->stream->status;
         }
       if (status != EASEL_STATUS_OK)
         {
-          if (memory)
-            easel_device_free (self->device, memory, bytes);
           easel_status_to_error (status, "Loading the model", detail, &self->error);
           return EASEL_NO_TENSOR;
         }
@@ -437,6 +491,14 @@ easel_weights_has (EaselWeights *self, const char *name, ...)
 gboolean
 easel_weights_done (EaselWeights *self, GError **error)
 {
+  /* The copies are ordered among themselves alone: whoever uses the tensors uses another stream. */
+  if (self->stream)
+    {
+      easel_synchronize (self->stream);
+      if (!self->error)
+        easel_stream_check (self->stream, "Loading the model", &self->error);
+      easel_stream_close (&self->stream);
+    }
   if (!self->error)
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&self->error));
@@ -479,6 +541,21 @@ easel_weights_bytes (EaselWeights *self)
 {
   guint64 elements[EASEL_N_DTYPES] = { 0 }, bytes = 0;
   measure (self, elements, &bytes);
+  return bytes;
+}
+
+guint64
+easel_weights_held_bytes (EaselWeights *self)
+{
+  GHashTableIter iter;
+  gpointer value;
+  guint64 bytes = 0;
+  if (self->compute >= EASEL_N_DTYPES)
+    return easel_weights_bytes (self);
+  g_hash_table_iter_init (&iter, self->slots);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    if (((Slot *) value)->used)
+      bytes += uploaded_bytes (&((Slot *) value)->mapped, self->compute);
   return bytes;
 }
 

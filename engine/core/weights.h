@@ -35,6 +35,10 @@ EaselWeights *easel_weights_open_file (const char *path, GError **error);
 /* Says where tensors shall live from now on; NULL or a mapping device: in the mapped files. Device borrowed. */
 void easel_weights_set_device (EaselWeights *self, EaselDevice *device);
 
+/* What uploaded tensors are converted to: f32, f16 or bf16, the dtype of activations of the model that takes them.
+ * Before the first take; without it, the device's act_dtype. Tensors in mapped files stay as they are. */
+void easel_weights_set_compute (EaselWeights *self, EaselDtype dtype);
+
 void easel_weights_free (EaselWeights *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselWeights, easel_weights_free)
 
@@ -49,13 +53,16 @@ EaselTensor easel_weights_take_optional (EaselWeights *self, int n_dims, const g
     G_GNUC_PRINTF (4, 5);
 gboolean easel_weights_has (EaselWeights *self, const char *name, ...) G_GNUC_PRINTF (2, 3);
 
-/* TRUE when all that was asked for was there; else moves the error out. */
+/* TRUE when all that was asked for was there and has arrived; else moves the error out. */
 gboolean easel_weights_done (EaselWeights *self, GError **error);
 
 /* Names in the files that nothing asked for (a sign of an unsupported model); borrowed names, free the array. */
 GPtrArray *easel_weights_unused (EaselWeights *self);
 
 guint64 easel_weights_bytes (EaselWeights *self);      /* of all tensors in the files */
+/* Bytes of a device that the tensors taken so far need (or would, on a dry device) after easel_weights_set_compute();
+ * without that, of all tensors as they are in the files. */
+guint64 easel_weights_held_bytes (EaselWeights *self);
 guint64 easel_weights_parameters (EaselWeights *self); /* elements */
 EaselDtype easel_weights_dtype (EaselWeights *self);   /* of most elements */
 

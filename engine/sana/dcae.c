@@ -71,7 +71,7 @@ easel_dcae_factor (EaselDcae *self)
 guint64
 easel_dcae_weights_bytes (EaselDcae *self)
 {
-  return easel_weights_bytes (self->weights);
+  return easel_weights_held_bytes (self->weights);
 }
 
 /* -------------------------------------------------------------------------------------------------------- weights */
@@ -109,19 +109,19 @@ read_floats (EaselStream *s, EaselTensor t, float *out)
 }
 
 static EaselTensor
-own_floats (EaselDcae *self, EaselStream *s, const float *host, gint64 n)
+own_floats (EaselDcae *self, EaselStream *s, const float *host, gint64 n, EaselDtype dtype)
 {
-  EaselTensor t = easel_tensor_of (NULL, EASEL_DTYPE_F32, n);
+  EaselTensor t = easel_tensor_of (NULL, dtype, n);
   void *data = NULL;
 
-  if (easel_device_alloc (self->device, n * sizeof (float), &data) != EASEL_STATUS_OK)
+  if (easel_device_alloc (self->device, n * easel_dtype_size (dtype), &data) != EASEL_STATUS_OK)
     {
       easel_stream_fail (s, EASEL_STATUS_NO_MEMORY, "no memory for a batch norm of %d channels", (int) n);
       return EASEL_NO_TENSOR;
     }
   t.data = data;
   g_array_append_val (self->owned, t);
-  easel_upload (s, t, host);
+  easel_upload_weight (s, t, host, EASEL_DTYPE_F32);
   return t;
 }
 
@@ -133,6 +133,7 @@ fold_batch_norm (EaselDcae *self, DcaeNorm *norm, gint64 C, const char *name, GE
   EaselTensor var = easel_weights_take (self->weights, EASEL_SHAPE (C), "%s.running_var", name);
   g_autofree float *floats = g_new (float, 4 * C);
   EaselStream *s = NULL;
+  EaselDtype dtype;
   gboolean ok;
 
   if (!easel_weights_done (self->weights, error))
@@ -150,8 +151,10 @@ fold_batch_norm (EaselDcae *self, DcaeNorm *norm, gint64 C, const char *name, GE
           floats[i] = floats[i] / sqrt (floats[3 * C + i] + BATCH_NORM_EPS);
           floats[C + i] -= floats[2 * C + i] * floats[i];
         }
-      norm->w = own_floats (self, s, floats, C);
-      norm->b = own_floats (self, s, floats + C, C);
+      /* Where weights are uploaded all have one dtype, and convolutions are asked for it. */
+      dtype = self->device->maps_weights ? EASEL_DTYPE_F32 : mean.dtype;
+      norm->w = own_floats (self, s, floats, C, dtype);
+      norm->b = own_floats (self, s, floats + C, C, dtype);
       if (norm->w.data)
         norm->w = easel_tensor_as (norm->w, C, 1, 1, 1);
     }

@@ -45,7 +45,7 @@ easel_sana_transformer_config (EaselSanaTransformer *self)
 guint64
 easel_sana_transformer_weights_bytes (EaselSanaTransformer *self)
 {
-  return easel_weights_bytes (self->trunk.weights);
+  return easel_weights_held_bytes (self->trunk.weights);
 }
 
 EaselSanaContext *

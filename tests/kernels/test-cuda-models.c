@@ -115,8 +115,10 @@ test_clips (Pair *p)
       if (!pair_begin (p, "group_norm"))
         break;
       const int64_t f = norms[i].f, h = norms[i].h, w = norms[i].w, c = norms[i].c;
-      Both x = pair_numbers (p, p->act, -1, 3, SHAPE (f, h, w, c)), y = ACT (p, f, h, w, c), scale = NONE, shift = NONE;
-      Both weight = pair_weight (p, p->act, -1, 1, SHAPE (c)), bias = pair_weight (p, EASEL_DTYPE_F32, -1, 1, SHAPE (c));
+      Both x = pair_numbers (p, p->act, -1, 3, SHAPE (f, h, w, c)), y = ACT (p, f, h, w, c), scale = NONE;
+      Both shift = NONE;
+      Both weight = pair_weight (p, p->act, -1, 1, SHAPE (c));
+      Both bias = pair_weight (p, EASEL_DTYPE_F32, -1, 1, SHAPE (c));
       if (norms[i].cf)
         {
           scale = ACT (p, norms[i].cf, norms[i].ch, norms[i].cw, c);

@@ -83,7 +83,7 @@ check_clip (ParityCase *c, EaselStream *s, const char *name, EaselTensor got, Or
   const gint64 n = easel_tensor_count (&got);
   g_autofree float *host = g_new (float, n), *theirs = NULL;
 
-  easel_download (s, host, got);
+  parity_download (s, host, got);
   if (!easel_stream_check (s, name, error))
     return FALSE;
   theirs = permute (host, got.shape, order, FALSE);
@@ -91,17 +91,17 @@ check_clip (ParityCase *c, EaselStream *s, const char *name, EaselTensor got, Or
   return TRUE;
 }
 
-/* A tensor of the case on the device as f32, in its own shape. */
+/* A tensor of the case on the device, in its own shape. */
 static gboolean
-load (ParityCase *c, EaselStream *s, const char *name, EaselTensor *out, GError **error)
+load (ParityCase *c, EaselStream *s, const char *name, EaselDtype dtype, EaselTensor *out, GError **error)
 {
   g_autofree float *host = parity_floats (c, name, NULL, error);
   EaselTensor t;
 
   if (!host || !easel_safetensors_find (c->tensors, name, &t))
     return FALSE;
-  *out = easel_stream_alloc (s, EASEL_DTYPE_F32, t.n_dims, t.shape);
-  easel_upload (s, *out, host);
+  *out = easel_stream_alloc (s, dtype, t.n_dims, t.shape);
+  parity_upload (s, *out, host);
   return easel_stream_check (s, "Loading", error);
 }
 
@@ -136,8 +136,8 @@ forward (ParityCase *c, EaselStream *s, EaselCogTransformer *t, const char *x, c
   EaselTensor text, out;
   gint64 batch;
 
-  if (!load_clip (c, s, x, FRAMES_FIRST, &step.x, error) || !load (c, s, "text", &text, error)
-      || !load (c, s, "timestep", &step.timestep, error))
+  if (!load_clip (c, s, x, FRAMES_FIRST, &step.x, error) || !load (c, s, "text", s->act_dtype, &text, error)
+      || !load (c, s, "timestep", EASEL_DTYPE_F32, &step.timestep, error))
     return FALSE;
   batch = step.x.shape[0];
   text = easel_tensor_rows (text, 0, batch);
@@ -318,8 +318,8 @@ encode_ids (ParityCase *c, EaselStream *s, EaselT5 *encoder, const char *ids_nam
     ids32[i] = (gint32) ids[i];
   if (!ids || !easel_t5_encode (encoder, s, 1, (int) n, ids32, &embeds, NULL, error))
     return FALSE;
-  easel_download (s, host, embeds);
-  easel_upload (s, row, host);
+  parity_download (s, host, embeds);
+  parity_upload (s, row, host);
   parity_check (c, embeds_name, host, count, 2e-5);
   easel_stream_release (s, mark);
   return easel_stream_check (s, "Reading the prompt", error);
@@ -379,7 +379,7 @@ run_whole (ParityCase *c, GError **error)
 
   if (!s)
     return FALSE;
-  text = easel_new (s, EASEL_DTYPE_F32, 2, easel_cog_transformer_config (model)->max_text,
+  text = easel_new (s, s->act_dtype, 2, easel_cog_transformer_config (model)->max_text,
                     easel_t5_hidden_size (encoder));
   latents = easel_new (s, EASEL_DTYPE_F32, frames, h, w, easel_cog_transformer_config (model)->out_channels);
   if (!encode_ids (c, s, encoder, "neg_ids", "neg_embeds", easel_tensor_rows (text, 0, 1), error)

@@ -110,15 +110,6 @@ ids_of (ParityCase *c, const char *name, gint64 *n, GError **error)
   return ids;
 }
 
-static void
-fetch (EaselStream *stream, EaselTensor x, float *out)
-{
-  EaselTensor y = easel_new (stream, EASEL_DTYPE_F32, easel_tensor_count (&x));
-
-  easel_cast (stream, .x = x, .y = y);
-  easel_download (stream, out, y);
-}
-
 static gboolean
 check_gemma (ParityCase *c, EaselGemma2 *gemma, EaselStream *stream, int index, GError **error)
 {
@@ -143,7 +134,7 @@ check_gemma (ParityCase *c, EaselGemma2 *gemma, EaselStream *stream, int index, 
   last = g_new0 (float, n * size);
   if (!easel_gemma2_encode (gemma, stream, 1, (int) n, ids, mask, &out, (float **) hidden->pdata, NULL, error))
     return FALSE;
-  fetch (stream, out, last);
+  parity_download (stream, last, out);
   if (!easel_stream_check (stream, "Reading the prompt", error))
     return FALSE;
   parity_check_rows (c, last_name, last, n, size, mask, ENCODER_BOUND);
@@ -196,7 +187,7 @@ check_t5 (ParityCase *c, EaselT5 *t5, EaselStream *stream, int index, GError **e
   if (ids == NULL || !easel_t5_encode (t5, stream, 1, (int) n, ids, &out, NULL, error))
     return FALSE;
   got = g_new0 (float, n * size);
-  fetch (stream, out, got);
+  parity_download (stream, got, out);
   if (!easel_stream_check (stream, "Reading the prompt", error))
     return FALSE;
   parity_check (c, out_name, got, n * size, ENCODER_BOUND);
@@ -249,7 +240,7 @@ check_prompt (ParityCase *c, EaselTokenizer *tokenizer, EaselGemma2 *gemma, Ease
 
   if (tokens == NULL || !easel_sana_encode_prompt (gemma, stream, tokens, &embeds, mask, NULL, error))
     return FALSE;
-  fetch (stream, embeds, got);
+  parity_download (stream, got, embeds);
   if (!easel_stream_check (stream, "Reading the prompt", error))
     return FALSE;
   easel_stream_release (stream, 0);

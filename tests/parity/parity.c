@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * parity [--case GLOB] [--quiet] DIR: see parity.h. Exit status: 0 all within bounds, 1 a miss, 2 wrong usage,
- * 77 DIR has no cases.
+ * parity [--device cpu|cuda[:fp32|bf16|fp16]] [--case GLOB] [--quiet] DIR: see parity.h. Exit status: 0 all within
+ * bounds, 1 a miss, 2 wrong usage, 77 DIR has no cases or there is no card.
  */
+#include "kernels/cuda-loader.h"
 #include "tests/parity/parity.h"
 
 #include <math.h>
@@ -104,6 +105,47 @@ wanted (ParityCase *c, const char *name, gint64 n, EaselTensor *out)
 }
 
 void
+parity_upload (EaselStream *s, EaselTensor to, const float *from)
+{
+  const size_t mark = easel_stream_mark (s);
+  EaselTensor f32;
+
+  if (to.dtype == EASEL_DTYPE_F32)
+    {
+      easel_upload (s, to, from);
+      return;
+    }
+  f32 = easel_new (s, EASEL_DTYPE_F32, easel_tensor_count (&to));
+  easel_upload (s, f32, from);
+  easel_cast (s, .x = f32, .y = to);
+  easel_stream_release (s, mark);
+}
+
+void
+parity_download (EaselStream *s, float *to, EaselTensor from)
+{
+  const size_t mark = easel_stream_mark (s);
+  EaselTensor f32 = from;
+
+  if (from.dtype != EASEL_DTYPE_F32)
+    {
+      f32 = easel_new (s, EASEL_DTYPE_F32, easel_tensor_count (&from));
+      easel_cast (s, .x = from, .y = f32);
+    }
+  easel_download (s, to, f32);
+  easel_stream_release (s, mark);
+}
+
+/* What models in 16 bits may be off, relative to f32: several layers of roundings of 2^-9 and 2^-12. */
+static double
+bound_for (const ParityCase *c, double bound)
+{
+  if (c->device->act_dtype == EASEL_DTYPE_F32)
+    return bound;
+  return MAX (bound, c->device->act_dtype == EASEL_DTYPE_BF16 ? 4e-2 : 8e-3);
+}
+
+void
 parity_check_rows (ParityCase *c, const char *want, const float *got, gint64 n_rows, gint64 row, const guint8 *keep,
                    double bound)
 {
@@ -119,7 +161,7 @@ parity_check_rows (ParityCase *c, const char *want, const float *got, gint64 n_r
         difference += d * d;
         size += w * w;
       }
-  parity_row (c, want, size > 0 ? sqrt (difference / size) : sqrt (difference), bound);
+  parity_row (c, want, size > 0 ? sqrt (difference / size) : sqrt (difference), bound_for (c, bound));
 }
 
 void
@@ -158,6 +200,33 @@ parity_check_ints (ParityCase *c, const char *want, const gint64 *got, gint64 n)
   for (gint64 i = 0; i < n; i++)
     differ += (double) got[i] != element (&t, i);
   parity_row (c, want, (double) differ, 0);
+}
+
+/* "cuda:bf16" and the like; NULL with a sentence. skip: the card is not there. */
+static EaselDevice *
+open_device (const char *name, gboolean *skip)
+{
+  g_auto (GStrv) parts = g_strsplit (name ? name : "cpu", ":", 2);
+  const char *precision = parts[0] && parts[1] ? parts[1] : "fp32";
+  EaselDevice *device = NULL;
+  char why[256] = "it cannot be opened";
+
+  *skip = FALSE;
+  if (!g_strcmp0 (parts[0], "cuda"))
+    *skip = easel_cuda_device_open (NULL, &device, why, sizeof why) == EASEL_STATUS_UNSUPPORTED;
+  else if (!g_strcmp0 (parts[0], "cpu") && !strcmp (precision, "fp32"))
+    easel_cpu_device_open (0, &device);
+  else
+    g_strlcpy (why, "there are cpu, cuda, cuda:fp32, cuda:bf16 and cuda:fp16", sizeof why);
+  if (!device)
+    {
+      printf ("%s%s\n", *skip ? "SKIP: " : "parity: no such device: ", why);
+      return NULL;
+    }
+  device->act_dtype = !strcmp (precision, "bf16")   ? EASEL_DTYPE_BF16
+                      : !strcmp (precision, "fp16") ? EASEL_DTYPE_F16
+                                                    : EASEL_DTYPE_F32;
+  return device;
 }
 
 static gboolean
@@ -281,11 +350,12 @@ compare_names (gconstpointer a, gconstpointer b)
 int
 main (int argc, char **argv)
 {
-  g_autofree char *only = NULL;
+  g_autofree char *only = NULL, *where = NULL;
   g_auto (GStrv) skip = NULL;
   GOptionEntry entries[] = {
     { "case", 'c', 0, G_OPTION_ARG_STRING, &only, "Only the cases that match", "GLOB" },
     { "skip", 's', 0, G_OPTION_ARG_STRING_ARRAY, &skip, "Not the cases that match; said in the output", "GLOB" },
+    { "device", 'd', 0, G_OPTION_ARG_STRING, &where, "cpu (as without this), cuda, cuda:bf16, cuda:fp16", "DEVICE" },
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Print misses and the summary alone", NULL },
     { NULL },
   };
@@ -295,7 +365,8 @@ main (int argc, char **argv)
   g_autofree char *cases = NULL;
   GDir *listing;
   const char *entry;
-  EaselDevice *device = NULL;
+  EaselDevice *device;
+  gboolean no_card;
   int passed = 0, failed = 0, skipped = 0, compared = 0;
 
   g_option_context_add_main_entries (context, entries, NULL);
@@ -324,12 +395,10 @@ main (int argc, char **argv)
   g_dir_close (listing);
   g_ptr_array_sort (names, compare_names);
 
-  if (easel_cpu_device_open (0, &device) != EASEL_STATUS_OK)
-    {
-      fprintf (stderr, "parity: cannot open the CPU device\n");
-      return 1;
-    }
-  printf ("device: %s\n%-22s %-34s %10s %10s\n", device->name, "case", "tensor", "error", "bound");
+  if (!(device = open_device (where, &no_card)))
+    return no_card ? 77 : 2;
+  printf ("device: %s, %s\n%-22s %-34s %10s %10s\n", device->name,
+          easel_dtype_name (device->act_dtype), "case", "tensor", "error", "bound");
   for (guint i = 0; i < names->len; i++)
     {
       gboolean out = FALSE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The comparison with reference tensors. `parity DIR` runs every case in a folder of the golden layout
- * (models/NAME/, cases/NAME.safetensors + NAME.json), prints a table and fails on any miss, unknown case or NaN.
+ * The comparison with reference tensors, on the CPU or a card. `parity DIR` runs every case in a folder of the golden
+ * layout (models/NAME/, cases/NAME.safetensors + NAME.json), prints a table and fails on any miss, unknown case or NaN.
  * Each room registers the families of cases it knows in its own parity-*.c.
  */
 #pragma once
@@ -16,7 +16,7 @@ typedef struct
   const char *name; /* "gemma2", "e2e-sana-dpm" */
   JsonObject *meta; /* NAME.json */
   EaselSafetensors *tensors;
-  EaselDevice *device;
+  EaselDevice *device; /* its act_dtype is what the models compute in */
   int n_compared, n_failed;
 } ParityCase;
 
@@ -31,7 +31,8 @@ typedef struct
 /* Tables, one a room, each ended by { NULL }. */
 extern const ParityFamily parity_core[], parity_text[], parity_samplers[], parity_sana[], parity_cogvideox[];
 
-/* ||got - want|| / ||want|| against `bound` (relative); NaN or Inf fails. `want`: the case's tensor of that name (any
+/* ||got - want|| / ||want|| against `bound` (relative, for f32; 16-bit activations have bounds of their own); NaN or
+ * Inf fails. `want`: the case's tensor of that name (any
  * float dtype, count n). Prints a row. */
 void parity_check (ParityCase *c, const char *want, const float *got, gint64 n, double bound);
 /* The same, only over rows [n_rows, row] where keep[row] != 0. */
@@ -43,6 +44,10 @@ void parity_check_absolute (ParityCase *c, const char *want, const float *got, g
 void parity_check_ints (ParityCase *c, const char *want, const gint64 *got, gint64 n);
 /* A row for something computed by the case itself. */
 void parity_row (ParityCase *c, const char *what, double error, double bound);
+
+/* Floats to a tensor of the stream in f32 or in the dtype of activations, and back; scratch from the arena. */
+void parity_upload (EaselStream *s, EaselTensor to, const float *from);
+void parity_download (EaselStream *s, float *to, EaselTensor from);
 
 /* Copies of a case's tensor as f32 / i64; g_free. NULL with an error when it is absent. *n receives the count. */
 float *parity_floats (ParityCase *c, const char *name, gint64 *n, GError **error);
