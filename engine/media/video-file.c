@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Which file a clip becomes, and the two ways that need no GStreamer: an animation and numbered pictures.
+ * Which file a clip becomes, and the simplest of them: numbered pictures.
  */
 #include "engine/media/video-private.h"
 
 #include <string.h>
-
-#include <webp/encode.h>
-#include <webp/mux.h>
 
 #define DEFAULT_FPS 8
 
@@ -16,8 +13,8 @@ static const EaselVideoContainer containers[] = {
   { ".webm", "webmmux", "gstreamer1.0-plugins-good", { "vp9", "av1" } },
 };
 
-static gboolean
-ends_with (const char *path, const char *ending)
+gboolean
+easel_video_ends_with (const char *path, const char *ending)
 {
   const gsize n = strlen (path), m = strlen (ending);
 
@@ -28,7 +25,7 @@ const EaselVideoContainer *
 easel_video_container_find (const char *path)
 {
   for (gsize i = 0; i < G_N_ELEMENTS (containers); i++)
-    if (ends_with (path, containers[i].ending))
+    if (easel_video_ends_with (path, containers[i].ending))
       return &containers[i];
   return NULL;
 }
@@ -49,7 +46,7 @@ easel_video_can_write (const char *path, const char *codec, GError **error)
   if (codec)
     g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
                  "A codec can be chosen only for .mp4 and .webm, not for %s", path);
-  else if (ends_with (path, ".webp") || ends_with (path, ".png"))
+  else if (easel_video_ends_with (path, ".webp") || easel_video_ends_with (path, ".png"))
     return TRUE;
   else
     g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
@@ -99,96 +96,6 @@ write_numbered (EaselPicture *clip, const char *path, const EaselVideoOptions *o
   return TRUE;
 }
 
-/* -------------------------------------------------------------------------------------------------------- animation */
-
-static gboolean
-webp_failed (GError **error, const char *why)
-{
-  g_set_error (error, EASEL_ERROR, EASEL_ERROR_FAILED, "The animation cannot be written: %s", why ? why : "no memory");
-  return FALSE;
-}
-
-static gboolean
-add_frames (WebPAnimEncoder *encoder, const EaselPicture *clip, const EaselVideoOptions *options, GError **error)
-{
-  const gsize size = (gsize) clip->width * clip->height * 3;
-  const double ms = 1000 / easel_video_fps (clip);
-  const int quality = options->quality > 0 ? options->quality : 80;
-  WebPConfig config;
-
-  if (!WebPConfigInit (&config))
-    return webp_failed (error, "the library is of another version");
-  config.quality = (float) quality;
-  config.lossless = quality == 100;
-  for (int f = 0; f < clip->n_frames; f++)
-    {
-      WebPPicture frame;
-      gboolean ok;
-
-      if (!easel_video_go_on (options, (double) f / clip->n_frames, error))
-        return FALSE;
-      if (!WebPPictureInit (&frame))
-        return webp_failed (error, "the library is of another version");
-      frame.width = clip->width;
-      frame.height = clip->height;
-      frame.use_argb = 1;
-      ok = WebPPictureImportRGB (&frame, clip->rgb + f * size, clip->width * 3)
-           && WebPAnimEncoderAdd (encoder, &frame, (int) (f * ms + 0.5), &config);
-      WebPPictureFree (&frame);
-      if (!ok)
-        return webp_failed (error, WebPAnimEncoderGetError (encoder));
-    }
-  return WebPAnimEncoderAdd (encoder, NULL, (int) (clip->n_frames * ms + 0.5), NULL)
-         || webp_failed (error, WebPAnimEncoderGetError (encoder));
-}
-
-/* The same two chunks that pictures have. */
-static gboolean
-add_texts (WebPData *file, const EaselImageTexts *texts, GError **error)
-{
-  WebPMux *mux = WebPMuxCreate (file, 1);
-  g_autoptr (GBytes) exif = easel_exif_build (texts->parameters);
-  g_autofree char *packet = easel_xmp_build (&(EaselImageTexts){ .json = texts->json });
-  gsize size;
-  WebPData chunk = { .bytes = g_bytes_get_data (exif, &size) };
-  WebPData xmp = { .bytes = (const guint8 *) packet, .size = strlen (packet) }, whole = { 0 };
-  gboolean ok;
-
-  chunk.size = size;
-  ok = mux && WebPMuxSetChunk (mux, "EXIF", &chunk, 1) == WEBP_MUX_OK
-       && WebPMuxSetChunk (mux, "XMP ", &xmp, 1) == WEBP_MUX_OK && WebPMuxAssemble (mux, &whole) == WEBP_MUX_OK;
-  WebPMuxDelete (mux);
-  if (!ok)
-    return webp_failed (error, NULL);
-  WebPDataClear (file);
-  *file = whole;
-  return TRUE;
-}
-
-static gboolean
-write_animation (EaselPicture *clip, const char *path, const EaselVideoOptions *options, const EaselImageTexts *texts,
-                 GError **error)
-{
-  WebPAnimEncoderOptions settings;
-  WebPAnimEncoder *encoder;
-  WebPData file = { 0 };
-  gboolean ok;
-
-  if (!WebPAnimEncoderOptionsInit (&settings))
-    return webp_failed (error, "the library is of another version");
-  settings.anim_params.loop_count = options->loops;
-  if (!(encoder = WebPAnimEncoderNew (clip->width, clip->height, &settings)))
-    return webp_failed (error, "a side is too long for WebP, or there is no memory");
-  ok = add_frames (encoder, clip, options, error);
-  if (ok && !WebPAnimEncoderAssemble (encoder, &file))
-    ok = webp_failed (error, WebPAnimEncoderGetError (encoder));
-  WebPAnimEncoderDelete (encoder);
-  ok = ok && (!texts->json || add_texts (&file, texts, error))
-       && easel_atomic_file_replace (path, file.bytes, file.size, options->overwrite, error);
-  WebPDataClear (&file);
-  return ok;
-}
-
 gboolean
 easel_video_write (EaselPicture *clip, const char *path, const EaselVideoOptions *options, GError **error)
 {
@@ -208,8 +115,8 @@ easel_video_write (EaselPicture *clip, const char *path, const EaselVideoOptions
   texts = (EaselImageTexts){ .parameters = parameters, .json = json };
   if (container)
     return easel_video_gst_write (clip, path, container, options, &texts, error);
-  if (ends_with (path, ".webp"))
-    return write_animation (clip, path, options, &texts, error);
+  if (easel_video_ends_with (path, ".webp"))
+    return easel_video_webp_write (clip, path, options, &texts, error);
   return write_numbered (clip, path, options, error);
 }
 

@@ -14,9 +14,11 @@
 
 #define READ_TIMEOUT (20 * GST_SECOND)
 
+#define PARSERS "gstreamer1.0-plugins-bad"
+
 typedef struct
 {
-  const char *codec, *element, *parser, *package;
+  const char *codec, *element, *parser, *package; /* the package of the element; parsers are all in PARSERS */
 } Encoder;
 
 /* In the order they are tried. */
@@ -55,6 +57,7 @@ easel_video_gst_find (const EaselVideoContainer *container, const char *codec, c
                       const char **parser, GError **error)
 {
   g_autoptr (GString) missing = g_string_new (NULL);
+  const char *package;
 
   if (codec && !g_strv_contains (container->codecs, codec))
     {
@@ -83,8 +86,9 @@ easel_video_gst_find (const EaselVideoContainer *container, const char *codec, c
               *parser = encoders[i].parser;
             return TRUE;
           }
-        if (!strstr (missing->str, encoders[i].package))
-          g_string_append_printf (missing, "%s%s", missing->len > 0 ? " or " : "", encoders[i].package);
+        package = installed (encoders[i].element) ? PARSERS : encoders[i].package;
+        if (!strstr (missing->str, package))
+          g_string_append_printf (missing, "%s%s", missing->len > 0 ? " or " : "", package);
       }
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED,
                "There is no encoder for %s: install the package %s, or choose another ending than %s", codec,
@@ -323,7 +327,7 @@ easel_video_read_texts (const char *path, GError **error)
   GHashTable *texts;
   const GstTagList *tags;
 
-  if (g_str_has_suffix (path, ".webp"))
+  if (easel_video_ends_with (path, ".webp"))
     return easel_image_read_texts (path, error);
   if (!(info = discover (path, error)))
     return NULL;
@@ -378,6 +382,8 @@ easel_video_read (const char *path, int max_frames, GError **error)
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND, "There is no file %s.", path);
       return NULL;
     }
+  if (easel_video_ends_with (path, ".webp"))
+    return easel_video_webp_read (path, max_frames, error);
   if (!start (error))
     return NULL;
   pipeline = gst_parse_launch ("filesrc name=source ! decodebin ! videoconvert ! video/x-raw,format=RGB ! "

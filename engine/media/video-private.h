@@ -16,6 +16,8 @@ typedef struct
 } EaselVideoContainer;
 
 const EaselVideoContainer *easel_video_container_find (const char *path);
+/* Upper or lower case. */
+gboolean easel_video_ends_with (const char *path, const char *ending);
 double easel_video_fps (const EaselPicture *clip);
 /* Tells how far it is; FALSE with CANCELLED. */
 gboolean easel_video_go_on (const EaselVideoOptions *options, double part, GError **error);
@@ -26,5 +28,27 @@ gboolean easel_video_gst_find (const EaselVideoContainer *container, const char 
                                const char **parser, GError **error);
 gboolean easel_video_gst_write (EaselPicture *clip, const char *path, const EaselVideoContainer *container,
                                 const EaselVideoOptions *options, const EaselImageTexts *texts, GError **error);
+
+/* Pictures of an animation that is being read. */
+typedef struct
+{
+  const char *path;   /* borrowed, for errors */
+  int width, height;
+  guint n;
+  GPtrArray *frames;  /* [height, width, 3] */
+  GArray *times;      /* of int, milliseconds */
+} EaselVideoFrames;
+/* Path borrowed. DAMAGED. */
+gboolean easel_video_frames_init (EaselVideoFrames *self, const char *path, int width, int height, GError **error);
+void easel_video_frames_clear (EaselVideoFrames *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (EaselVideoFrames, easel_video_frames_clear)
+/* rgba: [height, width, 4], shown for `ms`; put on black. NO_MEMORY. */
+gboolean easel_video_frames_add (EaselVideoFrames *self, const guint8 *rgba, int ms, GError **error);
+/* A clip at the rate of the shortest time, where a frame that stays longer comes several times. */
+EaselPicture *easel_video_frames_finish (EaselVideoFrames *self, int max_frames, GError **error);
+
+gboolean easel_video_webp_write (EaselPicture *clip, const char *path, const EaselVideoOptions *options,
+                                 const EaselImageTexts *texts, GError **error);
+EaselPicture *easel_video_webp_read (const char *path, int max_frames, GError **error);
 
 G_END_DECLS
