@@ -95,6 +95,77 @@ score_all (const Attention &a, float (&s)[NS][4], uint32_t (&seen)[2], int h, in
       }
 }
 
+/* Scores to the softmax's numerators, in powers of two of `factor` times them; the sums so far are scaled along. */
+template <int NS, int NO>
+__device__ __forceinline__ void
+soften (float (&s)[NS][4], float (&out)[NO][4], float (&top)[2], float (&total)[2], float factor)
+{
+#pragma unroll
+  for (int half = 0; half < 2; half++)
+    {
+      float now = top[half], shrink, sum = 0, from;
+
+#pragma unroll
+      for (int j = 0; j < NS; j++)
+        now = fmaxf (now, fmaxf (s[j][half * 2], s[j][half * 2 + 1]));
+      now = fmaxf (now, __shfl_xor_sync (~0u, now, 1));
+      now = fmaxf (now, __shfl_xor_sync (~0u, now, 2));
+      from = now == -INFINITY ? 0 : now * factor;
+      shrink = power_of_two (fmaf (top[half], factor, -from));
+      top[half] = now;
+#pragma unroll
+      for (int j = 0; j < NS; j++)
+#pragma unroll
+        for (int e = 0; e < 2; e++)
+          {
+            s[j][half * 2 + e] = power_of_two (fmaf (s[j][half * 2 + e], factor, -from));
+            sum += s[j][half * 2 + e];
+          }
+      total[half] = total[half] * shrink + sum;
+#pragma unroll
+      for (int j = 0; j < NO; j++)
+        {
+          out[j][half * 2] *= shrink;
+          out[j][half * 2 + 1] *= shrink;
+        }
+    }
+}
+
+/* Sums to y, 16 bytes a lane; rows and channels that there are. */
+template <typename T, int NO>
+__device__ __forceinline__ void
+put (const Attention &a, const float (&out)[NO][4], const float (&total)[2], int row0, int h, int b)
+{
+#pragma unroll
+  for (int half = 0; half < 2; half++)
+    {
+      const int row = row0 + half * 8;
+      T *y = static_cast<T *> (a.y) + (((int64_t) b * a.n_q + row) * a.heads + h) * a.d;
+      float sum = total[half];
+
+      sum += __shfl_xor_sync (~0u, sum, 1);
+      sum += __shfl_xor_sync (~0u, sum, 2);
+      const float share = sum == 0 ? 0 : 1 / sum;
+#pragma unroll
+      for (int j = 0; j < (NO + 3) / 4; j++)
+        {
+          uint32_t pairs[4];
+
+#pragma unroll
+          for (int e = 0; e < 4; e++)
+            {
+              const int n = j * 4 + e < NO ? j * 4 + e : NO - 1;
+
+              pairs[e] = j * 4 + e < NO ? pack2<T> (out[n][half * 2] * share, out[n][half * 2 + 1] * share) : 0;
+            }
+          quad_transpose (pairs);
+          if (row < a.n_q && j * 32 + threadIdx.x % 4 * 8 < a.d)
+            *reinterpret_cast<uint4 *> (y + j * 32 + threadIdx.x % 4 * 8) =
+                make_uint4 (pairs[0], pairs[1], pairs[2], pairs[3]);
+        }
+    }
+}
+
 template <typename T, int D, int MODE>
 __global__ void __launch_bounds__ (Sizes<D>::WARPS * 32, Sizes<D>::BLOCKS)
 attention_tiles (const Attention a)
@@ -188,35 +259,7 @@ attention_tiles (const Attention a)
               s[j][e] = -INFINITY;
 
       /* 3. Softmax as it goes. */
-#pragma unroll
-      for (int half = 0; half < 2; half++)
-        {
-          float now = top[half], shrink, sum = 0, from;
-
-#pragma unroll
-          for (int j = 0; j < NS; j++)
-            now = fmaxf (now, fmaxf (s[j][half * 2], s[j][half * 2 + 1]));
-          now = fmaxf (now, __shfl_xor_sync (~0u, now, 1));
-          now = fmaxf (now, __shfl_xor_sync (~0u, now, 2));
-          from = now == -INFINITY ? 0 : now * factor;
-          shrink = power_of_two (fmaf (top[half], factor, -from));
-          top[half] = now;
-#pragma unroll
-          for (int j = 0; j < NS; j++)
-#pragma unroll
-            for (int e = 0; e < 2; e++)
-              {
-                s[j][half * 2 + e] = power_of_two (fmaf (s[j][half * 2 + e], factor, -from));
-                sum += s[j][half * 2 + e];
-              }
-          total[half] = total[half] * shrink + sum;
-#pragma unroll
-          for (int j = 0; j < NO; j++)
-            {
-              out[j][half * 2] *= shrink;
-              out[j][half * 2 + 1] *= shrink;
-            }
-        }
+      soften<NS, NO> (s, out, top, total, factor);
 
       /* 4. p v */
 #pragma unroll
@@ -239,34 +282,7 @@ attention_tiles (const Attention a)
     }
   copy_wait<0> ();
 
-#pragma unroll
-  for (int half = 0; half < 2; half++)
-    {
-      const int row = row0 + half * 8;
-      T *y = static_cast<T *> (a.y) + (((int64_t) b * a.n_q + row) * a.heads + h) * a.d;
-      float sum = total[half];
-
-      sum += __shfl_xor_sync (~0u, sum, 1);
-      sum += __shfl_xor_sync (~0u, sum, 2);
-      const float share = sum == 0 ? 0 : 1 / sum;
-#pragma unroll
-      for (int j = 0; j < (NO + 3) / 4; j++)
-        {
-          uint32_t pairs[4];
-
-#pragma unroll
-          for (int e = 0; e < 4; e++)
-            {
-              const int n = j * 4 + e < NO ? j * 4 + e : NO - 1;
-
-              pairs[e] = j * 4 + e < NO ? pack2<T> (out[n][half * 2] * share, out[n][half * 2 + 1] * share) : 0;
-            }
-          quad_transpose (pairs);
-          if (row < a.n_q && j * 32 + lane % 4 * 8 < a.d)
-            *reinterpret_cast<uint4 *> (y + j * 32 + lane % 4 * 8) =
-                make_uint4 (pairs[0], pairs[1], pairs[2], pairs[3]);
-        }
-    }
+  put<T, NO> (a, out, total, row0, h, b);
 }
 
 template <typename T, int D, int MODE>
