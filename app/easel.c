@@ -15,7 +15,7 @@ main (int argc, char **argv)
 {
   g_autoptr (EaselApplication) application = NULL;
   g_auto (GStrv) roots = NULL;
-  g_autofree char *pictures = NULL, *data = NULL;
+  g_autofree char *pictures = NULL, *data = NULL, *catalogue = NULL;
   const char *base = g_get_user_special_dir (G_USER_DIRECTORY_PICTURES);
   EaselApplicationSettings settings = { 0 };
 
@@ -32,6 +32,7 @@ main (int argc, char **argv)
   settings.model_roots = (const char *const *) roots;
   settings.pictures_folder = pictures;
   settings.data_folder = data;
+  settings.catalogue = catalogue = easel_places_catalogue ();
   application = easel_application_new (&settings);
   return g_application_run (G_APPLICATION (application), argc, argv);
 }

@@ -11,7 +11,7 @@ struct _EaselApplication
 {
   AdwApplication parent;
   GStrv model_roots;
-  char *pictures_folder, *data_folder;
+  char *pictures_folder, *data_folder, *catalogue;
   GSettings *settings;
   EaselEngine *engine;
   EaselGallery *gallery;
@@ -50,6 +50,18 @@ GSettings *
 easel_application_get_settings (EaselApplication *self)
 {
   return self->settings;
+}
+
+const char *
+easel_application_get_data_folder (EaselApplication *self)
+{
+  return self->data_folder;
+}
+
+const char *
+easel_application_get_catalogue (EaselApplication *self)
+{
+  return self->catalogue;
 }
 
 const char *
@@ -210,6 +222,7 @@ easel_application_finalize (GObject *object)
   g_strfreev (self->model_roots);
   g_free (self->pictures_folder);
   g_free (self->data_folder);
+  g_free (self->catalogue);
   g_free (self->problem);
   G_OBJECT_CLASS (easel_application_parent_class)->finalize (object);
 }
@@ -308,5 +321,6 @@ easel_application_new (const EaselApplicationSettings *settings)
   self->model_roots = g_strdupv ((GStrv) settings->model_roots);
   self->pictures_folder = g_strdup (settings->pictures_folder);
   self->data_folder = g_strdup (settings->data_folder);
+  self->catalogue = g_strdup (settings->catalogue);
   return self;
 }

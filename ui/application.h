@@ -24,6 +24,7 @@ typedef struct
   const char *const *model_roots; /* NULL-terminated, first wins */
   const char *pictures_folder;    /* where new pictures go unless the person chose another */
   const char *data_folder;        /* the gallery's index, the queue, presets */
+  const char *catalogue;          /* file of the known models, or NULL */
 } EaselApplicationSettings;
 
 EaselApplication *easel_application_new (const EaselApplicationSettings *settings);
@@ -36,6 +37,9 @@ EaselEngine *easel_application_get_engine (EaselApplication *self);
 EaselGallery *easel_application_get_gallery (EaselApplication *self);
 EaselQueue *easel_application_get_queue (EaselApplication *self);
 GSettings *easel_application_get_settings (EaselApplication *self);
+/* Where the program keeps its own files. Borrowed. */
+const char *easel_application_get_data_folder (EaselApplication *self);
+const char *easel_application_get_catalogue (EaselApplication *self);
 /* A sentence for a banner, or NULL. Borrowed. */
 const char *easel_application_get_problem (EaselApplication *self);
 

@@ -47,3 +47,24 @@ easel_time_left_words (double seconds)
     return g_strdup_printf (_ ("%d s left"), MAX (1, (int) (seconds + 0.5)));
   return g_strdup_printf (_ ("%d min left"), (int) (seconds / 60 + 0.5));
 }
+
+char *
+easel_duration_words (double seconds)
+{
+  gulong n;
+
+  if (!(seconds >= 0))
+    return g_strdup ("");
+  if (seconds < 90)
+    {
+      n = (gulong) MAX (1, seconds + 0.5);
+      return g_strdup_printf (ngettext ("about %lu second", "about %lu seconds", n), n);
+    }
+  if (seconds < 90 * 60)
+    {
+      n = (gulong) (seconds / 60 + 0.5);
+      return g_strdup_printf (ngettext ("about %lu minute", "about %lu minutes", n), n);
+    }
+  n = (gulong) (MIN (seconds, 1e9) / 3600 + 0.5);
+  return g_strdup_printf (ngettext ("about %lu hour", "about %lu hours", n), n);
+}

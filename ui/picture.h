@@ -14,5 +14,7 @@ GdkTexture *easel_picture_to_texture (EaselPicture *picture);
 const char *easel_phase_words (int phase);
 /* "3 s left", "2 min left"; "" when unknown. Caller frees. */
 char *easel_time_left_words (double seconds);
+/* "about 4 seconds", "about 12 minutes", "about 3 hours"; "" below 0. Caller frees. */
+char *easel_duration_words (double seconds);
 
 G_END_DECLS

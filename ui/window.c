@@ -93,7 +93,13 @@ generate_action_cb (GtkWidget *widget, const char *name, GVariant *parameter)
 static void
 stop_action_cb (GtkWidget *widget, const char *name, GVariant *parameter)
 {
-  easel_create_page_stop (EASEL_WINDOW (widget)->create_page);
+  easel_create_page_stop (EASEL_WINDOW (widget)->create_page, FALSE);
+}
+
+static void
+keep_action_cb (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  easel_create_page_stop (EASEL_WINDOW (widget)->create_page, TRUE);
 }
 
 static void
@@ -126,8 +132,12 @@ banner_response_cb (GtkInfoBar *banner, int response, gpointer user_data)
 static void
 page_changed_cb (EaselWindow *self)
 {
-  if (g_strcmp0 (adw_view_stack_get_visible_child_name (self->stack), "models") == 0)
+  const char *name = adw_view_stack_get_visible_child_name (self->stack);
+
+  if (g_strcmp0 (name, "models") == 0)
     easel_models_page_refresh (self->models_page);
+  if (g_strcmp0 (name, "create") == 0 && self->create_page)
+    easel_create_page_refresh_models (self->create_page);
 }
 
 /* ---- object ---- */
@@ -198,6 +208,7 @@ easel_window_class_init (EaselWindowClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, page_changed_cb);
   gtk_widget_class_install_action (widget_class, "win.generate", NULL, generate_action_cb);
   gtk_widget_class_install_action (widget_class, "win.stop", NULL, stop_action_cb);
+  gtk_widget_class_install_action (widget_class, "win.stop-and-keep", NULL, keep_action_cb);
   gtk_widget_class_install_action (widget_class, "win.search", NULL, search_action_cb);
   gtk_widget_class_install_action (widget_class, "win.preferences", NULL, preferences_action_cb);
   gtk_widget_class_install_action (widget_class, "win.show-page", "s", show_page_action_cb);

@@ -121,6 +121,15 @@ makes_sense (CogPipeline *self, const CogRecipe *r, const EaselCogTiling *t)
   return height == r->settings->height && width == r->settings->width;
 }
 
+static void
+plan_say (const CogRecipe *r, EaselPlan *plan, gboolean keep_encoder)
+{
+  plan->tile_width = r->tiling.tile_width;
+  plan->tile_height = r->tiling.tile_height;
+  plan->takes_turns = !keep_encoder;
+  plan->summary = say (r, plan);
+}
+
 gboolean
 cog_plan_make (CogPipeline *self, CogRecipe *r, int attempt, EaselPlan *plan, gboolean *keep_encoder, GError **error)
 {
@@ -148,14 +157,14 @@ cog_plan_make (CogPipeline *self, CogRecipe *r, int attempt, EaselPlan *plan, gb
       fits = plan->peak_bytes <= limit;
       if (fits && attempt-- == 0)
         {
-          plan->summary = say (r, plan);
+          plan_say (r, plan, *keep_encoder);
           return TRUE;
         }
     }
   /* Nothing fits what there should be: the smallest is tried once, the device has the last word. */
   if (!fits && attempt == 0)
     {
-      plan->summary = say (r, plan);
+      plan_say (r, plan, *keep_encoder);
       return TRUE;
     }
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY,

@@ -21,6 +21,8 @@ typedef struct
   double flops;               /* whole job, one picture */
   double encode_flops, step_flops, decode_flops; /* of its stages, 0 not known: tells the time left of a first run */
   int steps, width, height, frames;
+  int tile_width, tile_height; /* pixels decoded at a time; 0: everything at once */
+  gboolean takes_turns;        /* the text encoder and the other models are not in memory together */
   char *summary;              /* a sentence for the person */
 } EaselPlan;
 void easel_plan_clear (EaselPlan *plan);

@@ -53,6 +53,15 @@ say (const SanaRecipe *r, const EaselPlan *plan)
                           peak, weights, tiles);
 }
 
+static void
+plan_say (const SanaRecipe *r, EaselPlan *plan)
+{
+  plan->tile_width = r->tiling.tile_width;
+  plan->tile_height = r->tiling.tile_height;
+  plan->takes_turns = r->exclusive;
+  plan->summary = say (r, plan);
+}
+
 gboolean
 sana_plan_make (SanaPipeline *self, SanaRecipe *r, int attempt, EaselPlan *plan, GError **error)
 {
@@ -79,14 +88,14 @@ sana_plan_make (SanaPipeline *self, SanaRecipe *r, int attempt, EaselPlan *plan,
       fits = plan->peak_bytes <= limit;
       if (fits && attempt-- == 0)
         {
-          plan->summary = say (r, plan);
+          plan_say (r, plan);
           return TRUE;
         }
     }
   /* Nothing fits what there should be: the smallest is tried once, the device has the last word. */
   if (!fits && attempt == 0)
     {
-      plan->summary = say (r, plan);
+      plan_say (r, plan);
       return TRUE;
     }
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY,

@@ -26,10 +26,11 @@ What there is (all waits are by condition, up to a limit in seconds that is gene
   windows use_window resize                             X windows of the program; dialogs take the keys by use_window()
   wait(condition, timeout, what)                        any condition; ends early when the program ends
   shot quit kill           quit() is Ctrl+Q and returns the exit status; kill() is SIGKILL
-  warnings()               lines that GLib called WARNING or CRITICAL; with them fatal the program has ended anyway
+  warnings()               lines that GLib called WARNING or CRITICAL
+  desktop                  the session: desktop.notifications, desktop.awake (who asked not to sleep)
   home() pictures() settings_set(key=…) settings_get(key)   the test's own folders and GSettings (a key file)
 
-The program runs with G_DEBUG=fatal-warnings unless env says otherwise. Python 3 with PyGObject; no pyatspi: one walk of
+Criticals end the program; a warning makes quit() return 99, but for those in KNOWN, which are GTK's own. Python 3 with PyGObject; no pyatspi: one walk of
 the tree asks each level at once (0.1 s for a whole window), where pyatspi asks node by node.
 Known of GTK 4.8: STATE_SHOWING is never set (so: sizes, and showing()), GrabFocus is refused (so: tab_to), coordinates
 are the window's only, search entries say nothing of their text.
@@ -41,6 +42,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -58,6 +60,8 @@ except (ImportError, ValueError):
     print("SKIP: PyGObject with Atspi is not installed")
     sys.exit(77)
 
+# GTK 4.8 on a press that another window's grab takes away; nothing of ours can cause or prevent it.
+KNOWN = ("Broken accounting of active state",)
 ROOT = "/org/a11y/atspi/accessible/root"
 A11Y = "org.a11y.atspi."
 FOCUSED, CHECKED, SELECTED, SENSITIVE, FOCUSABLE = (getattr(Atspi.StateType, name) for name in (
@@ -78,6 +82,71 @@ def pictures():
     names = [os.path.join(folder, name) for name in os.listdir(folder)] if os.path.isdir(folder) else []
     return sorted((n for n in names if os.path.isfile(n) and not os.path.basename(n).startswith(".")),
                   key=os.path.getmtime)
+
+
+class Desktop:
+    """What a session has and a bare bus lacks: takes notifications and requests to stay awake, and remembers them."""
+
+    XML = """<node>
+      <interface name="org.freedesktop.Notifications">
+        <method name="Notify"><arg type="s"/><arg type="u"/><arg type="s"/><arg type="s"/><arg type="s"/><arg type="as"/>
+          <arg type="a{sv}"/><arg type="i"/><arg type="u" direction="out"/></method>
+        <method name="CloseNotification"><arg type="u"/></method>
+        <method name="GetCapabilities"><arg type="as" direction="out"/></method>
+        <method name="GetServerInformation"><arg type="s" direction="out"/><arg type="s" direction="out"/>
+          <arg type="s" direction="out"/><arg type="s" direction="out"/></method>
+      </interface>
+      <interface name="org.gnome.SessionManager">
+        <method name="Inhibit"><arg type="s"/><arg type="u"/><arg type="s"/><arg type="u"/>
+          <arg type="u" direction="out"/></method>
+        <method name="Uninhibit"><arg type="u"/></method>
+        <method name="RegisterClient"><arg type="s"/><arg type="s"/><arg type="o" direction="out"/></method>
+      </interface></node>"""
+
+    def __init__(self):
+        self.notifications = []  # (title, body, hints)
+        self.awake = {}          # cookie: reason
+        self.was_awake = []      # reasons, all that there were
+        ready = threading.Event()
+        threading.Thread(target=self._serve, args=(ready,), daemon=True).start()
+        ready.wait(30)
+
+    def _serve(self, ready):
+        context = GLib.MainContext()
+        context.push_thread_default()
+        address = Gio.dbus_address_get_for_bus_sync(Gio.BusType.SESSION)
+        bus = Gio.DBusConnection.new_for_address_sync(
+            address, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION,
+            None, None)
+        interfaces = Gio.DBusNodeInfo.new_for_xml(self.XML).interfaces
+        bus.register_object("/org/freedesktop/Notifications", interfaces[0], self._called, None, None)
+        bus.register_object("/org/gnome/SessionManager", interfaces[1], self._called, None, None)
+        for name in ("org.freedesktop.Notifications", "org.gnome.SessionManager"):
+            bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
+                          GLib.Variant("(su)", (name, 4)), None, 0, 30000, None)
+        ready.set()
+        GLib.MainLoop(context).run()
+
+    def _called(self, bus, sender, path, interface, method, arguments, invocation):
+        values = arguments.unpack()
+        answer = None
+        if method == "Notify":
+            self.notifications.append((values[3], values[4], values[6]))
+            answer = GLib.Variant("(u)", (len(self.notifications),))
+        elif method == "Inhibit":
+            cookie = len(self.was_awake) + 1
+            self.awake[cookie] = values[2]
+            self.was_awake.append(values[2])
+            answer = GLib.Variant("(u)", (cookie,))
+        elif method == "Uninhibit":
+            self.awake.pop(values[0], None)
+        elif method == "RegisterClient":
+            answer = GLib.Variant("(o)", ("/org/gnome/SessionManager/Client1",))
+        elif method == "GetCapabilities":
+            answer = GLib.Variant("(as)", (["body", "actions"],))
+        elif method == "GetServerInformation":
+            answer = GLib.Variant("(ssss)", ("test", "Easel", "1", "1.2"))
+        invocation.return_value(answer)
 
 
 SETTINGS = ("--schemadir", os.path.join(BUILD, "data"), "io.github.easelstudio.Easel")
@@ -105,6 +174,9 @@ def check(condition, what):
             app.shot("failure")
             app.report()
         sys.exit(1)
+
+
+desktop = Desktop()
 
 
 class Node:
@@ -139,7 +211,7 @@ class App:
         self.argv = [program or os.path.join(BUILD, "app", "easel"), *args]
         self.log = os.path.join(home(), f"program-{len(os.listdir(home()))}-{time.monotonic_ns()}.log")
         self.started = time.perf_counter()
-        surroundings = {**os.environ, "G_DEBUG": "fatal-warnings", **(env or {})}
+        surroundings = {**os.environ, "G_DEBUG": "fatal-criticals", **(env or {})}
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(self.argv, env=surroundings, stdout=log, stderr=log)
         App.running.append(self)
@@ -292,6 +364,9 @@ class App:
     def press(self, role, name, timeout=60, within=None):
         node = role if isinstance(role, Node) else self.find(role, name, timeout, within)
         actions = node.call("Action", "GetActions")[0]
+        if not actions:  # a menu button is a button around a button
+            node = next(n for n in self.nodes(node)[1:] if n.role in ("push button", "toggle button"))
+            actions = node.call("Action", "GetActions")[0]
         names = [action[0] for action in actions]
         return node.call("Action", "DoAction", "(i)", names.index("click") if "click" in names else 0)[0]
 
@@ -306,7 +381,27 @@ class App:
         left, top = (int(shell["WIDTH"]) - frame_width) // 2, (int(shell["HEIGHT"]) - frame_height) // 2
         return int(shell["X"]) + left + x + width // 2, int(shell["Y"]) + top + y + height // 2
 
+    def scroll_to(self, node):
+        """Turns the wheel over the pages a node is on until it is in sight. Outermost page first."""
+        known = {n.path: n for n in self.nodes()}
+        pages, path = [], node.parent
+        while path in known:
+            if known[path].role == "scroll pane":
+                pages.insert(0, known[path])
+            path = known[path].parent
+        for page in pages:
+            for _ in range(60):
+                _, top, _, height = page.box()
+                _, y, _, own = node.box()
+                middle = y + own // 2
+                if top <= middle < top + height or height <= 0:
+                    break
+                self.wheel(page, 1 if middle >= top + height else -1)
+                if not self.wait(lambda: node.box()[1] != y, 2, must=False):
+                    break
+
     def click(self, node, button=1, times=1):
+        self.scroll_to(node)
         x, y = self.place(node)
         sh("xdotool", "mousemove", str(x), str(y), "click", "--repeat", str(times), "--delay", "40", str(button))
 
@@ -419,7 +514,8 @@ class App:
             return log.read()
 
     def warnings(self):
-        return [line for line in self.output().splitlines() if re.search(r"-(WARNING|CRITICAL|ERROR) \*\*", line)]
+        return [line for line in self.output().splitlines() if re.search(r"-(WARNING|CRITICAL|ERROR) \*\*", line) and
+                not any(known in line for known in KNOWN)]
 
     def report(self):
         print(f"--- what the program said ---\n{self.output()[-4000:]}--- end ---", flush=True)
@@ -431,7 +527,7 @@ class App:
         if status or self.warnings():
             self.report()
         App.running.remove(self)
-        return status
+        return status or (99 if self.warnings() else 0)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

@@ -15,14 +15,37 @@ struct _EaselCreatePage
 {
   AdwBin parent;
 
+  /* Borrowed: children */
   EaselSettingsPanel *panel;
   EaselStage *stage;
   EaselQueueList *waiting;
   GtkWidget *split, *settings_button;
-  gint64 started; /* monotonic microseconds of the current job */
+
+  EaselQueueItem *editing; /* owned; whose settings are being changed */
 };
 
 G_DEFINE_FINAL_TYPE (EaselCreatePage, easel_create_page, ADW_TYPE_BIN)
+
+static void
+set_editing (EaselCreatePage *self, EaselQueueItem *item)
+{
+  g_set_object (&self->editing, item);
+  easel_settings_panel_set_editing (self->panel, item != NULL);
+}
+
+/* The changed one in its place; a new one when it was begun or removed meanwhile. */
+static gboolean
+put (EaselCreatePage *self, EaselQueue *queue, EaselRequest *request, GError **error)
+{
+  guint at = self->editing ? easel_queue_find (queue, self->editing) : G_MAXUINT;
+  gboolean begun = self->editing && self->editing == easel_queue_get_current (queue);
+
+  if (at != G_MAXUINT && !begun)
+    return easel_queue_replace (queue, at, request, error);
+  if (self->editing)
+    easel_window_toast (easel_window_of (self), _ ("The other one was begun already; this one was added."));
+  return easel_queue_add (queue, request, FALSE, error);
+}
 
 void
 easel_create_page_generate (EaselCreatePage *self)
@@ -35,20 +58,21 @@ easel_create_page_generate (EaselCreatePage *self)
   if (!queue)
     return;
   request = easel_settings_panel_build (self->panel, &error);
-  if (!request || !easel_queue_add (queue, request, FALSE, &error))
+  if (!request || !put (self, queue, request, &error))
     {
       easel_window_toast (window, error->message);
       return;
     }
+  set_editing (self, NULL);
   easel_settings_panel_queued (self->panel, request);
   if (easel_compat_split_is_folded (self->split))
     easel_compat_split_set_shown (self->split, FALSE);
 }
 
 void
-easel_create_page_stop (EaselCreatePage *self)
+easel_create_page_stop (EaselCreatePage *self, gboolean keep)
 {
-  easel_stage_stop (self->stage);
+  easel_stage_stop (self->stage, keep);
 }
 
 void
@@ -59,21 +83,43 @@ easel_create_page_load (EaselCreatePage *self, EaselRequest *request)
   easel_settings_panel_focus_prompt (self->panel);
 }
 
-static void
-current_changed_cb (EaselQueue *queue, GParamSpec *spec, EaselCreatePage *self)
+void
+easel_create_page_refresh_models (EaselCreatePage *self)
 {
-  if (easel_queue_get_current (queue))
-    self->started = g_get_monotonic_time ();
+  easel_settings_panel_refresh_models (self->panel);
+}
+
+static void
+edit_cb (EaselCreatePage *self, EaselQueueItem *item)
+{
+  set_editing (self, item);
+  easel_create_page_load (self, easel_queue_item_get_request (item));
+}
+
+static void
+edit_cancelled_cb (EaselCreatePage *self)
+{
+  set_editing (self, NULL);
 }
 
 static void
 finished_cb (EaselQueue *queue, EaselQueueItem *item, EaselCreatePage *self)
 {
   EaselJob *job = easel_queue_item_get_job (item);
+  EaselGallery *gallery = easel_application_get_gallery (easel_application_get ());
+  g_autoptr (EaselGalleryItem) saved = NULL;
 
-  if (easel_queue_item_get_state (item) == EASEL_JOB_DONE && job)
-    easel_settings_panel_learn (self->panel, easel_job_get_request (job),
-                                (double) (g_get_monotonic_time () - self->started) / G_USEC_PER_SEC);
+  if (easel_queue_item_get_state (item) != EASEL_JOB_DONE || !job)
+    return;
+  saved = gallery ? easel_gallery_get (gallery, easel_queue_item_get_saved_id (item), NULL) : NULL;
+  easel_settings_panel_learn (self->panel, job, saved ? saved->bytes : 0);
+}
+
+static void
+example_cb (EaselCreatePage *self, const char *prompt)
+{
+  easel_settings_panel_set_prompt (self->panel, prompt);
+  easel_create_page_generate (self);
 }
 
 static void
@@ -90,8 +136,16 @@ folded_cb (EaselCreatePage *self, GParamSpec *spec, GObject *split)
 }
 
 static void
+easel_create_page_dispose (GObject *object)
+{
+  g_clear_object (&EASEL_CREATE_PAGE (object)->editing);
+  G_OBJECT_CLASS (easel_create_page_parent_class)->dispose (object);
+}
+
+static void
 easel_create_page_class_init (EaselCreatePageClass *klass)
 {
+  G_OBJECT_CLASS (klass)->dispose = easel_create_page_dispose;
 }
 
 static void
@@ -116,10 +170,12 @@ easel_create_page_init (EaselCreatePage *self)
   adw_bin_set_child (ADW_BIN (self), self->split);
   easel_compat_split_watch_folded (self->split, G_CALLBACK (folded_cb), self);
   folded_cb (self, NULL, NULL);
+  g_signal_connect_object (self->stage, "example", G_CALLBACK (example_cb), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->panel, "edit-cancelled", G_CALLBACK (edit_cancelled_cb), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->waiting, "edit", G_CALLBACK (edit_cb), self, G_CONNECT_SWAPPED);
   if (!queue)
     return;
   easel_stage_set_queue (self->stage, queue);
   easel_queue_list_set_queue (self->waiting, queue);
-  g_signal_connect_object (queue, "notify::current", G_CALLBACK (current_changed_cb), self, 0);
   g_signal_connect_object (queue, "finished", G_CALLBACK (finished_cb), self, 0);
 }

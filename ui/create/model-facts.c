@@ -48,12 +48,19 @@ read_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancella
 
   settings.model = data;
   settings.seed = 0;
+  if (!easel_engine_rules (source, data, &facts->rules, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  /* Some models refuse to begin with nothing; which file it is does not matter here. */
+  if (facts->rules.input == EASEL_INPUT_PICTURE || facts->rules.input == EASEL_INPUT_CLIP)
+    settings.input = "input";
   request = easel_request_new (&settings, &error);
   if (request)
     facts->defaults = easel_engine_resolve (source, request, &error);
   if (facts->defaults)
     facts->samplers = fitting_samplers (source, data, &error);
-  facts->multiple = 32;
   if (facts->samplers)
     g_task_return_pointer (task, g_steal_pointer (&facts), (GDestroyNotify) easel_model_facts_free);
   else
@@ -76,6 +83,105 @@ easel_model_facts_read_finish (GAsyncResult *result, GError **error)
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 
+/* ---- names ---- */
+
+static void
+names_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  g_autoptr (GPtrArray) found = easel_engine_list_models (source);
+  g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
+
+  for (guint i = 0; i < found->len; i++)
+    {
+      const EaselModelInfo *info = found->pdata[i];
+      if (!info->problem)
+        g_strv_builder_add (names, info->name);
+    }
+  g_task_return_pointer (task, g_strv_builder_end (names), (GDestroyNotify) g_strfreev);
+}
+
+void
+easel_model_names_async (EaselEngine *engine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                         gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (engine, cancellable, callback, user_data);
+
+  g_task_run_in_thread (task, names_thread);
+}
+
+char **
+easel_model_names_finish (GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/* ---- tokens ---- */
+
+static void
+meter_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  EaselTokenMeter *meter = g_new0 (EaselTokenMeter, 1);
+  GError *error = NULL;
+
+  if (easel_engine_meter (source, data, meter, &error))
+    {
+      g_task_return_pointer (task, meter, g_free);
+      return;
+    }
+  g_free (meter);
+  g_task_return_error (task, error);
+}
+
+void
+easel_meter_async (EaselEngine *engine, const char *model, const char *prompt, GCancellable *cancellable,
+                   GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (engine, cancellable, callback, user_data);
+  EaselRequestSettings settings = EASEL_REQUEST_SETTINGS_INIT;
+  EaselRequest *request;
+  GError *error = NULL;
+
+  settings.model = model;
+  settings.prompt = prompt;
+  request = easel_request_new (&settings, &error);
+  if (!request)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  g_task_set_task_data (task, request, (GDestroyNotify) easel_request_unref);
+  g_task_run_in_thread (task, meter_thread);
+}
+
+gboolean
+easel_meter_finish (GAsyncResult *result, EaselTokenMeter *meter, char **counted, GError **error)
+{
+  g_autofree EaselTokenMeter *made = g_task_propagate_pointer (G_TASK (result), error);
+
+  if (!made)
+    return FALSE;
+  *meter = *made;
+  *counted = g_strdup (easel_request_settings (g_task_get_task_data (G_TASK (result)))->prompt);
+  return TRUE;
+}
+
+/* ---- plans ---- */
+
+typedef struct
+{
+  EaselRequest *asked, *resolved;
+} PlanData;
+
+static void
+plan_data_free (gpointer data)
+{
+  PlanData *plan = data;
+
+  easel_request_unref (plan->asked);
+  g_clear_pointer (&plan->resolved, easel_request_unref);
+  g_free (plan);
+}
+
 static void
 plan_free (gpointer data)
 {
@@ -87,9 +193,11 @@ static void
 plan_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
   EaselPlan *plan = g_new0 (EaselPlan, 1);
+  PlanData *asked = data;
   GError *error = NULL;
 
-  if (easel_engine_plan (source, data, plan, &error))
+  asked->resolved = easel_engine_resolve (source, asked->asked, &error);
+  if (asked->resolved && easel_engine_plan (source, asked->resolved, plan, &error))
     {
       g_task_return_pointer (task, plan, plan_free);
       return;
@@ -104,7 +212,10 @@ easel_plan_async (EaselEngine *engine, EaselRequest *request, GCancellable *canc
 {
   g_autoptr (GTask) task = g_task_new (engine, cancellable, callback, user_data);
 
-  g_task_set_task_data (task, easel_request_ref (request), (GDestroyNotify) easel_request_unref);
+  PlanData *data = g_new0 (PlanData, 1);
+
+  data->asked = easel_request_ref (request);
+  g_task_set_task_data (task, data, plan_data_free);
   g_task_run_in_thread (task, plan_thread);
 }
 
@@ -118,4 +229,10 @@ easel_plan_finish (GAsyncResult *result, EaselPlan *plan, GError **error)
   *plan = *made;
   g_free (made);
   return TRUE;
+}
+
+EaselRequest *
+easel_plan_get_request (GAsyncResult *result)
+{
+  return ((PlanData *) g_task_get_task_data (G_TASK (result)))->resolved;
 }

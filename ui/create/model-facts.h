@@ -13,7 +13,7 @@ typedef struct
 {
   EaselRequest *defaults;  /* every setting resolved for an empty request */
   GPtrArray *samplers;     /* EaselSamplerInfo that fit, borrowed from the table; the model's own first */
-  int multiple;            /* of sides, pixels */
+  EaselModelRules rules;
 } EaselModelFacts;
 
 void easel_model_facts_free (EaselModelFacts *self);
@@ -23,9 +23,21 @@ void easel_model_facts_read_async (EaselEngine *engine, const char *model, GCanc
                                    GAsyncReadyCallback callback, gpointer user_data);
 EaselModelFacts *easel_model_facts_read_finish (GAsyncResult *result, GError **error);
 
+/* The names of the models that can be used, on a worker thread; caller frees with g_strfreev(). */
+void easel_model_names_async (EaselEngine *engine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                              gpointer user_data);
+char **easel_model_names_finish (GAsyncResult *result, GError **error);
+
+/* How much of a prompt its model sees, on a worker thread. *counted: the prompt it is about; caller frees. */
+void easel_meter_async (EaselEngine *engine, const char *model, const char *prompt, GCancellable *cancellable,
+                        GAsyncReadyCallback callback, gpointer user_data);
+gboolean easel_meter_finish (GAsyncResult *result, EaselTokenMeter *meter, char **counted, GError **error);
+
 /* The plan of a request, on a worker thread. */
 void easel_plan_async (EaselEngine *engine, EaselRequest *request, GCancellable *cancellable,
                        GAsyncReadyCallback callback, gpointer user_data);
 gboolean easel_plan_finish (GAsyncResult *result, EaselPlan *plan, GError **error);
+/* The request that was planned, with every default filled; borrowed from the result. */
+EaselRequest *easel_plan_get_request (GAsyncResult *result);
 
 G_END_DECLS

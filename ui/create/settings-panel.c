@@ -6,11 +6,18 @@
 #include <string.h>
 
 #include "ui/application.h"
+#include "ui/create/input-row.h"
 #include "ui/create/model-facts.h"
+#include "ui/create/preflight.h"
+#include "ui/create/presets.h"
+#include "ui/create/prompt-box.h"
+#include "ui/create/reset-button.h"
+#include "ui/create/sampler-row.h"
+#include "ui/create/scroll-guard.h"
 #include "ui/create/size-row.h"
 #include "ui/create/value-row.h"
+#include "ui/window.h"
 
-#define HISTORY_LENGTH 50
 #define PLAN_DELAY_MS 250 /* quiet time after a change before the plan is asked for */
 
 struct _EaselSettingsPanel
@@ -18,53 +25,82 @@ struct _EaselSettingsPanel
   AdwBin parent;
 
   /* Template widgets */
-  GtkTextView *prompt;
-  GtkLabel *placeholder, *preflight;
-  GtkPopover *history_popover;
-  GtkListBox *history_list;
+  EaselPromptBox *prompt;
+  EaselPreflight *preflight;
   AdwEntryRow *negative, *seed;
-  AdwComboRow *model, *sampler;
+  AdwComboRow *model;
+  AdwComboRow *sampler;
+  EaselInputRow *input;
   EaselSizeRow *size;
+  AdwActionRow *count_row, *dynamic_row;
   GtkSpinButton *count;
   AdwExpanderRow *advanced;
-  EaselValueRow *steps, *guidance;
+  EaselValueRow *frames, *fps, *steps, *guidance, *strength;
+  GtkSwitch *dynamic;
   GtkToggleButton *lock;
   GtkButton *generate;
+  GtkWidget *editing;
+
+  /* Borrowed: children */
+  GtkWidget *reset_negative, *reset_model, *reset_sampler, *reset_count;
 
   /* Owned */
-  GtkStringList *models, *samplers;
-  EaselModelFacts *facts;    /* of the chosen model; NULL until it is read */
-  EaselRequest *to_load;     /* waits for the facts of its model */
-  GCancellable *reading, *planning;
+  GtkStringList *models;
+  EaselModelFacts *facts; /* of the chosen model; NULL until it is read */
+  EaselRequest *to_load;  /* waits for the models, or for the facts of its model */
+  GCancellable *listing, *reading;
   guint plan_timeout;
+  gint64 last_seed;       /* -1: none used yet */
+  gboolean listed;        /* the models are known */
 };
 
 G_DEFINE_FINAL_TYPE (EaselSettingsPanel, easel_settings_panel, ADW_TYPE_BIN)
 
+enum
+{
+  EDIT_CANCELLED,
+  N_SIGNALS
+};
+static guint signals[N_SIGNALS];
+
+static GSettings *
+settings_store (void)
+{
+  return easel_application_get_settings (easel_application_get ());
+}
+
+static EaselEngine *
+engine (void)
+{
+  return easel_application_get_engine (easel_application_get ());
+}
+
 static const char *
-chosen (AdwComboRow *row, GtkStringList *names)
+chosen_model (EaselSettingsPanel *self)
 {
-  guint i = adw_combo_row_get_selected (row);
-  return i == GTK_INVALID_LIST_POSITION ? NULL : gtk_string_list_get_string (names, i);
+  guint i = adw_combo_row_get_selected (self->model);
+  return i == GTK_INVALID_LIST_POSITION ? NULL : gtk_string_list_get_string (self->models, i);
 }
 
-static void
-choose (AdwComboRow *row, GtkStringList *names, const char *name)
+static gboolean
+choose_model (EaselSettingsPanel *self, const char *name)
 {
-  for (guint i = 0; name && i < g_list_model_get_n_items (G_LIST_MODEL (names)); i++)
-    if (strcmp (gtk_string_list_get_string (names, i), name) == 0)
-      adw_combo_row_set_selected (row, i);
+  for (guint i = 0; name && i < g_list_model_get_n_items (G_LIST_MODEL (self->models)); i++)
+    if (strcmp (gtk_string_list_get_string (self->models, i), name) == 0)
+      {
+        adw_combo_row_set_selected (self->model, i);
+        return TRUE;
+      }
+  return FALSE;
 }
 
-static char *
-get_prompt (EaselSettingsPanel *self)
+static gboolean
+makes_clips (EaselSettingsPanel *self)
 {
-  GtkTextBuffer *buffer = gtk_text_view_get_buffer (self->prompt);
-  GtkTextIter start, end;
-
-  gtk_text_buffer_get_bounds (buffer, &start, &end);
-  return gtk_text_buffer_get_text (buffer, &start, &end, FALSE);
+  return self->facts && self->facts->rules.frames_most > 0;
 }
+
+/* ---- the seed ---- */
 
 static void
 set_seed (EaselSettingsPanel *self, gint64 seed)
@@ -79,16 +115,34 @@ roll_seed (EaselSettingsPanel *self)
   set_seed (self, (gint64) g_random_int ());
 }
 
-EaselRequest *
-easel_settings_panel_build (EaselSettingsPanel *self, GError **error)
+static void
+dice_clicked_cb (EaselSettingsPanel *self)
 {
-  EaselRequestSettings settings = EASEL_REQUEST_SETTINGS_INIT;
-  g_autofree char *prompt = get_prompt (self);
+  gtk_toggle_button_set_active (self->lock, FALSE);
+  roll_seed (self);
+}
+
+static void
+last_seed_clicked_cb (EaselSettingsPanel *self)
+{
+  if (self->last_seed < 0)
+    return;
+  set_seed (self, self->last_seed);
+  gtk_toggle_button_set_active (self->lock, TRUE);
+}
+
+/* ---- the request ---- */
+
+static EaselRequest *
+build (EaselSettingsPanel *self, gboolean complete, GError **error)
+{
+  EaselRequestSettings s = EASEL_REQUEST_SETTINGS_INIT;
+  g_autofree char *prompt = easel_prompt_box_dup_text (self->prompt);
   const char *digits = gtk_editable_get_text (GTK_EDITABLE (self->seed));
   guint64 seed = 0;
 
-  settings.model = chosen (self->model, self->models);
-  if (!settings.model)
+  s.model = chosen_model (self);
+  if (!s.model)
     {
       g_set_error_literal (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND,
                            _ ("There is no model yet. The Models page says where to get one."));
@@ -99,136 +153,131 @@ easel_settings_panel_build (EaselSettingsPanel *self, GError **error)
       g_set_error_literal (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, _ ("The seed must be a whole number."));
       return NULL;
     }
-  settings.prompt = prompt;
-  settings.negative = gtk_editable_get_text (GTK_EDITABLE (self->negative));
-  settings.width = easel_size_row_get_width (self->size);
-  settings.height = easel_size_row_get_height (self->size);
-  settings.steps = (int) easel_value_row_get_value (self->steps);
-  settings.guidance = easel_value_row_get_value (self->guidance);
-  settings.sampler = chosen (self->sampler, self->samplers);
-  settings.seed = *digits ? (gint64) seed : -1;
-  settings.count = gtk_spin_button_get_value_as_int (self->count);
+  s.prompt = prompt;
+  s.negative = !self->facts || self->facts->rules.negative ? gtk_editable_get_text (GTK_EDITABLE (self->negative)) : "";
+  s.width = easel_size_row_get_width (self->size);
+  s.height = easel_size_row_get_height (self->size);
+  s.steps = (int) easel_value_row_get_value (self->steps);
+  s.guidance = easel_value_row_get_value (self->guidance);
+  s.sampler = easel_sampler_row_get_name (self->sampler);
+  s.seed = *digits ? (gint64) seed : -1;
+  s.count = gtk_spin_button_get_value_as_int (self->count);
   if (self->facts)
     {
       const EaselRequestSettings *own = easel_request_settings (self->facts->defaults);
+      EaselInput kind = self->facts->rules.input;
 
-      settings.human_instruction = own->human_instruction;
-      settings.max_tokens = own->max_tokens;
+      s.human_instruction = own->human_instruction;
+      s.max_tokens = own->max_tokens;
+      s.input = kind != EASEL_INPUT_NONE ? easel_input_row_get_path (self->input) : NULL;
+      if (complete && !s.input && (kind == EASEL_INPUT_PICTURE || kind == EASEL_INPUT_CLIP))
+        {
+          g_set_error_literal (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
+                               kind == EASEL_INPUT_PICTURE ? _ ("This model begins with a picture; choose one above.")
+                                                           : _ ("This model changes a clip; choose one above."));
+          return NULL;
+        }
     }
-  return easel_request_new (&settings, error);
+  if (makes_clips (self))
+    {
+      s.frames = (int) easel_value_row_get_value (self->frames);
+      s.fps = easel_value_row_get_value (self->fps);
+      s.dynamic_guidance = gtk_switch_get_active (self->dynamic);
+      s.strength = s.input && self->facts->rules.input != EASEL_INPUT_PICTURE
+                       ? easel_value_row_get_value (self->strength)
+                       : 0;
+    }
+  return easel_request_new (&s, error);
+}
+
+EaselRequest *
+easel_settings_panel_build (EaselSettingsPanel *self, GError **error)
+{
+  return build (self, TRUE, error);
+}
+
+static EaselRequest *
+preset_source (gpointer user_data, GError **error)
+{
+  return build (user_data, FALSE, error);
 }
 
 /* ---- what Generate will do ---- */
-
-static void
-say_plan (EaselSettingsPanel *self, const EaselPlan *plan)
-{
-  GSettings *settings = easel_application_get_settings (easel_application_get ());
-  double rate = g_settings_get_double (settings, "learnt-rate");
-  int count = gtk_spin_button_get_value_as_int (self->count);
-  g_autofree char *memory = g_format_size (plan->peak_bytes);
-  const char *device = easel_engine_device_name (easel_application_get_engine (easel_application_get ()));
-  g_autofree char *text = NULL;
-
-  if (rate > 0)
-    {
-      double seconds = MAX (1, plan->flops * count / rate);
-      g_autofree char *time = seconds < 90 ? g_strdup_printf (ngettext ("about %d second", "about %d seconds",
-                                                                         (gulong) seconds), (int) seconds)
-                                           : g_strdup_printf (ngettext ("about %d minute", "about %d minutes",
-                                                                        (gulong) (seconds / 60 + 0.5)),
-                                                              (int) (seconds / 60 + 0.5));
-      /* Translators: a time such as "about 4 seconds", an amount of memory, the name of a device. */
-      text = g_strdup_printf (_ ("Will take %s and %s of memory on %s"), time, memory, device);
-    }
-  else
-    /* Translators: an amount of memory, the name of a device. */
-    text = g_strdup_printf (_ ("Will take %s of memory on %s"), memory, device);
-  gtk_label_set_label (self->preflight, text);
-}
-
-static void
-planned_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GError) error = NULL;
-  EaselPlan plan = { 0 };
-  gboolean ok = easel_plan_finish (result, &plan, &error);
-  EaselSettingsPanel *self = user_data;
-
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return; /* another one is on its way, or the panel is gone */
-  if (ok)
-    say_plan (self, &plan);
-  else
-    gtk_label_set_label (self->preflight, error->message);
-  easel_plan_clear (&plan);
-}
 
 static gboolean
 plan_cb (gpointer user_data)
 {
   EaselSettingsPanel *self = user_data;
-  EaselEngine *engine = easel_application_get_engine (easel_application_get ());
   g_autoptr (GError) error = NULL;
-  g_autoptr (EaselRequest) request = easel_settings_panel_build (self, &error);
+  g_autoptr (EaselRequest) request = build (self, TRUE, &error);
 
   self->plan_timeout = 0;
-  g_cancellable_cancel (self->planning);
-  g_clear_object (&self->planning);
-  if (!request)
-    {
-      gtk_label_set_label (self->preflight, error->message);
-      return G_SOURCE_REMOVE;
-    }
-  self->planning = g_cancellable_new ();
-  easel_plan_async (engine, request, self->planning, planned_cb, self);
+  if (request)
+    easel_preflight_ask (self->preflight, request);
+  else
+    easel_preflight_say (self->preflight, error->message);
   return G_SOURCE_REMOVE;
 }
 
+/* A control changed: the way back to its default, and the plan a moment later. */
 static void
 changed_cb (EaselSettingsPanel *self)
 {
-  if (!easel_application_get_engine (easel_application_get ()))
+  easel_reset_button_set_needed (self->reset_negative, *gtk_editable_get_text (GTK_EDITABLE (self->negative)) != '\0');
+  easel_reset_button_set_needed (self->reset_model,
+                                 adw_combo_row_get_selected (self->model) != 0 && chosen_model (self));
+  easel_reset_button_set_needed (self->reset_sampler, adw_combo_row_get_selected (self->sampler) != 0 && self->facts);
+  easel_reset_button_set_needed (self->reset_count, gtk_spin_button_get_value_as_int (self->count) != 1);
+  if (!engine () || !self->facts)
     return;
   g_clear_handle_id (&self->plan_timeout, g_source_remove);
   self->plan_timeout = g_timeout_add (PLAN_DELAY_MS, plan_cb, self);
 }
 
-typedef struct
-{
-  EaselSettingsPanel *panel;
-  double seconds;
-} Learning;
-
 static void
-learnt_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+input_changed_cb (EaselSettingsPanel *self)
 {
-  g_autofree Learning *learning = user_data;
-  g_autoptr (EaselSettingsPanel) self = learning->panel;
-  GSettings *settings = easel_application_get_settings (easel_application_get ());
-  double old = g_settings_get_double (settings, "learnt-rate"), now;
-  EaselPlan plan = { 0 };
+  gboolean changes = makes_clips (self) && self->facts->rules.input != EASEL_INPUT_PICTURE &&
+                     easel_input_row_get_path (self->input);
 
-  if (!easel_plan_finish (result, &plan, NULL))
-    return;
-  now = plan.flops / learning->seconds;
-  g_settings_set_double (settings, "learnt-rate", old > 0 ? 0.7 * old + 0.3 * now : now);
-  easel_plan_clear (&plan);
-  if (gtk_widget_get_root (GTK_WIDGET (self)))
-    changed_cb (self);
+  gtk_widget_set_visible (GTK_WIDGET (self->strength), changes);
+  changed_cb (self);
 }
 
 void
-easel_settings_panel_learn (EaselSettingsPanel *self, EaselRequest *request, double seconds)
+easel_settings_panel_learn (EaselSettingsPanel *self, EaselJob *job, gint64 bytes)
 {
-  Learning *learning;
+  easel_preflight_learn (self->preflight, job, bytes);
+}
 
-  if (seconds <= 0.05)
-    return;
-  learning = g_new0 (Learning, 1);
-  learning->panel = g_object_ref (self);
-  learning->seconds = seconds;
-  easel_plan_async (easel_application_get_engine (easel_application_get ()), request, NULL, learnt_cb, learning);
+/* ---- going back ---- */
+
+static void
+reset_negative_cb (EaselSettingsPanel *self)
+{
+  gtk_widget_grab_focus (GTK_WIDGET (self->negative));
+  gtk_editable_set_text (GTK_EDITABLE (self->negative), "");
+}
+
+static void
+reset_model_cb (EaselSettingsPanel *self)
+{
+  gtk_widget_grab_focus (GTK_WIDGET (self->model));
+  adw_combo_row_set_selected (self->model, 0);
+}
+
+static void
+reset_sampler_cb (EaselSettingsPanel *self)
+{
+  gtk_widget_grab_focus (GTK_WIDGET (self->sampler));
+  adw_combo_row_set_selected (self->sampler, 0);
+}
+
+static void
+reset_count_cb (EaselSettingsPanel *self)
+{
+  gtk_widget_grab_focus (GTK_WIDGET (self->count));
+  gtk_spin_button_set_value (self->count, 1);
 }
 
 /* ---- models ---- */
@@ -238,7 +287,8 @@ apply_request (EaselSettingsPanel *self, EaselRequest *request)
 {
   const EaselRequestSettings *s = easel_request_settings (request);
 
-  gtk_text_buffer_set_text (gtk_text_view_get_buffer (self->prompt), s->prompt, -1);
+  if (*s->prompt)
+    easel_prompt_box_set_text (self->prompt, s->prompt);
   gtk_editable_set_text (GTK_EDITABLE (self->negative), s->negative);
   if (s->width > 0 && s->height > 0)
     easel_size_row_set_size (self->size, s->width, s->height);
@@ -246,21 +296,48 @@ apply_request (EaselSettingsPanel *self, EaselRequest *request)
     easel_value_row_set_value (self->steps, s->steps);
   if (s->guidance >= 0)
     easel_value_row_set_value (self->guidance, s->guidance);
-  choose (self->sampler, self->samplers, s->sampler);
+  if (s->frames > 0 && makes_clips (self))
+    easel_value_row_set_value (self->frames, s->frames);
+  if (s->fps > 0)
+    easel_value_row_set_value (self->fps, s->fps);
+  if (s->strength > 0)
+    easel_value_row_set_value (self->strength, s->strength);
+  gtk_switch_set_active (self->dynamic, s->dynamic_guidance);
+  /* A file carries the last part of a name only, which says what it was, not where. */
+  if (s->input && g_path_is_absolute (s->input))
+    easel_input_row_set_path (self->input, s->input);
+  easel_sampler_row_choose (self->sampler, s->sampler);
   if (s->seed >= 0)
     set_seed (self, s->seed);
   gtk_spin_button_set_value (self->count, MAX (1, s->count));
 }
 
 static void
-sampler_changed_cb (EaselSettingsPanel *self)
+show_rules (EaselSettingsPanel *self)
 {
-  guint i = adw_combo_row_get_selected (self->sampler);
-  const EaselSamplerInfo *info =
-      self->facts && i < self->facts->samplers->len ? self->facts->samplers->pdata[i] : NULL;
+  const EaselModelRules *rules = &self->facts->rules;
+  const EaselRequestSettings *own = easel_request_settings (self->facts->defaults);
+  gboolean clips = makes_clips (self);
 
-  adw_action_row_set_subtitle (ADW_ACTION_ROW (self->sampler), info ? _ (info->description) : "");
-  changed_cb (self);
+  easel_value_row_set_default (self->steps, own->steps);
+  easel_value_row_set_default (self->guidance, own->guidance);
+  easel_size_row_set_rules (self->size, rules);
+  gtk_widget_set_visible (GTK_WIDGET (self->negative), rules->negative);
+  easel_input_row_set_kind (self->input, rules->input);
+  gtk_widget_set_visible (GTK_WIDGET (self->frames), clips);
+  gtk_widget_set_visible (GTK_WIDGET (self->fps), clips);
+  gtk_widget_set_visible (GTK_WIDGET (self->dynamic_row), clips);
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->count_row), clips ? _ ("Clips") : _ ("Pictures"));
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->count), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  clips ? _ ("Clips") : _ ("Pictures"), -1);
+  if (clips)
+    {
+      easel_value_row_set_range (self->frames, rules->frames_least, rules->frames_most);
+      easel_value_row_set_step (self->frames, rules->frames_step, TRUE);
+      easel_value_row_set_default (self->frames, own->frames);
+      easel_value_row_set_default (self->fps, own->fps);
+    }
+  easel_sampler_row_set_samplers (self->sampler, self->facts->samplers);
 }
 
 static void
@@ -269,154 +346,157 @@ facts_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
   EaselModelFacts *facts = easel_model_facts_read_finish (result, &error);
   EaselSettingsPanel *self = user_data;
-  const EaselRequestSettings *own;
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
+  gtk_widget_set_sensitive (GTK_WIDGET (self->generate), facts != NULL);
   if (!facts)
     {
-      gtk_label_set_label (self->preflight, error->message);
+      easel_preflight_say (self->preflight, error->message);
       return;
     }
   g_clear_pointer (&self->facts, easel_model_facts_free);
   self->facts = facts;
-  own = easel_request_settings (facts->defaults);
-  easel_value_row_set_default (self->steps, own->steps);
-  easel_value_row_set_default (self->guidance, own->guidance);
-  easel_size_row_set_model (self->size, MAX (own->width, own->height), facts->multiple);
-  easel_size_row_set_size (self->size, own->width, own->height);
-  gtk_string_list_splice (self->samplers, 0, g_list_model_get_n_items (G_LIST_MODEL (self->samplers)), NULL);
-  for (guint i = 0; i < facts->samplers->len; i++)
-    gtk_string_list_append (self->samplers, ((const EaselSamplerInfo *) facts->samplers->pdata[i])->name);
-  adw_combo_row_set_selected (self->sampler, 0);
+  show_rules (self);
   if (self->to_load)
     apply_request (self, self->to_load);
   g_clear_pointer (&self->to_load, easel_request_unref);
-  sampler_changed_cb (self);
+  input_changed_cb (self);
 }
 
 static void
 model_changed_cb (EaselSettingsPanel *self)
 {
-  const char *model = chosen (self->model, self->models);
+  const char *model = chosen_model (self);
 
   g_cancellable_cancel (self->reading);
   g_clear_object (&self->reading);
   g_clear_pointer (&self->facts, easel_model_facts_free);
+  easel_prompt_box_set_model (self->prompt, model);
+  changed_cb (self);
   if (!model)
     return;
   self->reading = g_cancellable_new ();
-  easel_model_facts_read_async (easel_application_get_engine (easel_application_get ()), model, self->reading,
-                                facts_cb, self);
+  easel_model_facts_read_async (engine (), model, self->reading, facts_cb, self);
+}
+
+/* The list as it is now; the chosen one stays chosen. */
+static void
+show_models (EaselSettingsPanel *self, char **names)
+{
+  g_autofree char *before = g_strdup (chosen_model (self));
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->models));
+  gboolean same = g_strv_length (names) == n;
+
+  for (guint i = 0; same && i < n; i++)
+    same = strcmp (names[i], gtk_string_list_get_string (self->models, i)) == 0;
+  if (!same)
+    gtk_string_list_splice (self->models, 0, n, (const char *const *) names);
+  if (before && !same)
+    choose_model (self, before);
+  gtk_widget_set_sensitive (GTK_WIDGET (self->generate), *names != NULL);
+  if (!*names)
+    easel_preflight_say (self->preflight, _ ("There is no model yet. The Models page says where to get one."));
 }
 
 static void
-list_models (EaselSettingsPanel *self)
+names_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  EaselEngine *engine = easel_application_get_engine (easel_application_get ());
-  g_autoptr (GPtrArray) found = engine ? easel_engine_list_models (engine) : NULL;
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) names = easel_model_names_finish (result, &error);
+  EaselSettingsPanel *self = user_data;
 
-  for (guint i = 0; found && i < found->len; i++)
+  if (!names)
+    return; /* cancelled: the panel is gone or looks again */
+  show_models (self, names);
+  if (!self->listed && self->to_load)
     {
-      const EaselModelInfo *info = found->pdata[i];
-      if (!info->problem)
-        gtk_string_list_append (self->models, info->name);
+      g_autoptr (EaselRequest) waiting = g_steal_pointer (&self->to_load);
+
+      self->listed = TRUE;
+      easel_settings_panel_load (self, waiting);
     }
-  if (g_list_model_get_n_items (G_LIST_MODEL (self->models)) == 0)
-    gtk_label_set_label (self->preflight, _ ("There is no model yet. The Models page says where to get one."));
-  gtk_widget_set_sensitive (GTK_WIDGET (self->generate), g_list_model_get_n_items (G_LIST_MODEL (self->models)) > 0);
+  self->listed = TRUE;
+}
+
+void
+easel_settings_panel_refresh_models (EaselSettingsPanel *self)
+{
+  if (!engine ())
+    return;
+  g_cancellable_cancel (self->listing);
+  g_clear_object (&self->listing);
+  self->listing = g_cancellable_new ();
+  easel_model_names_async (engine (), self->listing, names_cb, self);
 }
 
 void
 easel_settings_panel_load (EaselSettingsPanel *self, EaselRequest *request)
 {
   const EaselRequestSettings *s = easel_request_settings (request);
-  const char *before = chosen (self->model, self->models);
+  const char *before = chosen_model (self);
 
-  choose (self->model, self->models, s->model);
-  if (self->facts && g_strcmp0 (before, chosen (self->model, self->models)) == 0)
-    {
-      apply_request (self, request);
-      return;
-    }
+  easel_request_ref (request);
   g_clear_pointer (&self->to_load, easel_request_unref);
-  self->to_load = easel_request_ref (request);
-}
-
-/* ---- prompt history ---- */
-
-static void
-fill_history (EaselSettingsPanel *self)
-{
-  GSettings *settings = easel_application_get_settings (easel_application_get ());
-  g_auto (GStrv) prompts = g_settings_get_strv (settings, "prompt-history");
-  GtkWidget *row;
-
-  while ((row = GTK_WIDGET (gtk_list_box_get_row_at_index (self->history_list, 0))))
-    gtk_list_box_remove (self->history_list, row);
-  for (char **p = prompts; *p; p++)
+  self->to_load = request;
+  if (!self->listed)
+    return; /* when the models are known */
+  if (s->model && !choose_model (self, s->model) && easel_window_of (self))
     {
-      GtkWidget *label = gtk_label_new (*p);
-
-      gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_END);
-      gtk_label_set_lines (GTK_LABEL (label), 2);
-      gtk_label_set_wrap (GTK_LABEL (label), TRUE);
-      gtk_label_set_xalign (GTK_LABEL (label), 0);
-      gtk_widget_set_margin_top (label, 6);
-      gtk_widget_set_margin_bottom (label, 6);
-      gtk_list_box_append (self->history_list, label);
+      /* Translators: the name of a model. */
+      g_autofree char *sentence = g_strdup_printf (_ ("The model %s is not here; another one is chosen."), s->model);
+      easel_window_toast (easel_window_of (self), sentence);
     }
+  if (!self->facts || g_strcmp0 (before, chosen_model (self)) != 0)
+    return; /* when the model is known */
+  apply_request (self, request);
+  g_clear_pointer (&self->to_load, easel_request_unref);
+  input_changed_cb (self);
 }
 
-static void
-history_activated_cb (EaselSettingsPanel *self, GtkListBoxRow *row)
-{
-  const char *text = gtk_label_get_text (GTK_LABEL (gtk_list_box_row_get_child (row)));
-
-  gtk_text_buffer_set_text (gtk_text_view_get_buffer (self->prompt), text, -1);
-  gtk_popover_popdown (self->history_popover);
-  gtk_widget_grab_focus (GTK_WIDGET (self->prompt));
-}
+/* ---- using them ---- */
 
 void
 easel_settings_panel_queued (EaselSettingsPanel *self, EaselRequest *request)
 {
-  GSettings *settings = easel_application_get_settings (easel_application_get ());
-  g_auto (GStrv) old = g_settings_get_strv (settings, "prompt-history");
-  g_autoptr (GPtrArray) history = g_ptr_array_new ();
-  const char *prompt = easel_request_settings (request)->prompt;
   g_autofree char *json = easel_request_to_json (request);
 
-  if (*prompt)
-    g_ptr_array_add (history, (gpointer) prompt);
-  for (char **p = old; *p && history->len < HISTORY_LENGTH; p++)
-    if (strcmp (*p, prompt) != 0)
-      g_ptr_array_add (history, *p);
-  g_ptr_array_add (history, NULL);
-  g_settings_set_strv (settings, "prompt-history", (const char *const *) history->pdata);
-  g_settings_set_string (settings, "last-request", json);
-  fill_history (self);
+  easel_prompt_box_remember (self->prompt, easel_request_settings (request)->prompt);
+  g_settings_set_string (settings_store (), "last-request", json);
+  self->last_seed = easel_request_settings (request)->seed;
   if (!gtk_toggle_button_get_active (self->lock))
     roll_seed (self);
 }
 
 void
+easel_settings_panel_set_prompt (EaselSettingsPanel *self, const char *prompt)
+{
+  easel_prompt_box_set_text (self->prompt, prompt);
+}
+
+void
 easel_settings_panel_focus_prompt (EaselSettingsPanel *self)
 {
-  gtk_widget_grab_focus (GTK_WIDGET (self->prompt));
+  easel_prompt_box_focus (self->prompt);
+}
+
+void
+easel_settings_panel_set_editing (EaselSettingsPanel *self, gboolean editing)
+{
+  gtk_widget_set_visible (self->editing, editing);
+  gtk_button_set_label (self->generate, editing ? _ ("Put Back into the Queue") : _ ("Generate"));
 }
 
 static void
-dice_clicked_cb (EaselSettingsPanel *self)
+cancel_edit_cb (EaselSettingsPanel *self)
 {
-  gtk_toggle_button_set_active (self->lock, FALSE);
-  roll_seed (self);
+  g_signal_emit (self, signals[EDIT_CANCELLED], 0);
 }
 
 static void
-prompt_changed_cb (EaselSettingsPanel *self, GtkTextBuffer *buffer)
+preset_load_cb (EaselSettingsPanel *self, EaselRequest *request)
 {
-  gtk_widget_set_visible (GTK_WIDGET (self->placeholder), gtk_text_buffer_get_char_count (buffer) == 0);
+  easel_settings_panel_load (self, request);
 }
 
 /* ---- object ---- */
@@ -424,12 +504,13 @@ prompt_changed_cb (EaselSettingsPanel *self, GtkTextBuffer *buffer)
 static void
 restore_last (EaselSettingsPanel *self)
 {
-  g_autofree char *json = g_settings_get_string (easel_application_get_settings (easel_application_get ()),
-                                                 "last-request");
+  g_autofree char *json = g_settings_get_string (settings_store (), "last-request");
   g_autoptr (EaselRequest) last = *json ? easel_request_from_json (json, strlen (json), NULL) : NULL;
 
-  if (last)
-    easel_settings_panel_load (self, last);
+  if (!last)
+    return;
+  self->last_seed = easel_request_settings (last)->seed;
+  easel_settings_panel_load (self, last);
 }
 
 static void
@@ -438,17 +519,18 @@ easel_settings_panel_dispose (GObject *object)
   EaselSettingsPanel *self = EASEL_SETTINGS_PANEL (object);
 
   g_clear_handle_id (&self->plan_timeout, g_source_remove);
+  g_cancellable_cancel (self->listing);
   g_cancellable_cancel (self->reading);
-  g_cancellable_cancel (self->planning);
+  g_clear_object (&self->listing);
   g_clear_object (&self->reading);
-  g_clear_object (&self->planning);
   g_clear_pointer (&self->facts, easel_model_facts_free);
   g_clear_pointer (&self->to_load, easel_request_unref);
   gtk_widget_dispose_template (GTK_WIDGET (object), EASEL_TYPE_SETTINGS_PANEL);
   g_clear_object (&self->models);
-  g_clear_object (&self->samplers);
   G_OBJECT_CLASS (easel_settings_panel_parent_class)->dispose (object);
 }
+
+#define BIND(member) gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, member)
 
 static void
 easel_settings_panel_class_init (EaselSettingsPanelClass *klass)
@@ -456,49 +538,103 @@ easel_settings_panel_class_init (EaselSettingsPanelClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = easel_settings_panel_dispose;
+  signals[EDIT_CANCELLED] = g_signal_new ("edit-cancelled", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                          NULL, G_TYPE_NONE, 0);
+  g_type_ensure (EASEL_TYPE_PROMPT_BOX);
+  g_type_ensure (EASEL_TYPE_PREFLIGHT);
+  g_type_ensure (EASEL_TYPE_INPUT_ROW);
   g_type_ensure (EASEL_TYPE_SIZE_ROW);
   g_type_ensure (EASEL_TYPE_VALUE_ROW);
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/easelstudio/Easel/create/settings-panel.ui");
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, prompt);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, placeholder);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, preflight);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, history_popover);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, history_list);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, negative);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, seed);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, model);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, sampler);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, size);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, count);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, advanced);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, steps);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, guidance);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, lock);
-  gtk_widget_class_bind_template_child (widget_class, EaselSettingsPanel, generate);
-  gtk_widget_class_bind_template_callback (widget_class, history_activated_cb);
+  BIND (prompt);
+  BIND (preflight);
+  BIND (negative);
+  BIND (seed);
+  BIND (model);
+  BIND (sampler);
+  BIND (input);
+  BIND (size);
+  BIND (count_row);
+  BIND (count);
+  BIND (advanced);
+  BIND (frames);
+  BIND (fps);
+  BIND (steps);
+  BIND (guidance);
+  BIND (strength);
+  BIND (dynamic_row);
+  BIND (dynamic);
+  BIND (lock);
+  BIND (generate);
+  BIND (editing);
   gtk_widget_class_bind_template_callback (widget_class, dice_clicked_cb);
+  gtk_widget_class_bind_template_callback (widget_class, last_seed_clicked_cb);
+  gtk_widget_class_bind_template_callback (widget_class, cancel_edit_cb);
+}
+
+static GtkWidget *
+add_reset (EaselSettingsPanel *self, GtkWidget *row, const char *of, gpointer callback)
+{
+  GtkWidget *button = easel_reset_button_new (of);
+
+  g_signal_connect_object (button, "clicked", callback, self, G_CONNECT_SWAPPED);
+  if (ADW_IS_ENTRY_ROW (row))
+    adw_entry_row_add_suffix (ADW_ENTRY_ROW (row), button);
+  else
+    adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
+  return button;
+}
+
+static void
+connect_controls (EaselSettingsPanel *self)
+{
+  const struct
+  {
+    gpointer object;
+    const char *signal;
+    gpointer callback;
+  } connections[] = {
+    { self->model, "notify::selected", model_changed_cb },  { self->sampler, "notify::selected", changed_cb },
+    { self->size, "notify::width", changed_cb },            { self->size, "notify::height", changed_cb },
+    { self->steps, "notify::value", changed_cb },           { self->guidance, "notify::value", changed_cb },
+    { self->frames, "notify::value", changed_cb },          { self->strength, "notify::value", changed_cb },
+    { self->count, "value-changed", changed_cb },           { self->negative, "changed", changed_cb },
+    { self->input, "notify::path", input_changed_cb },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (connections); i++)
+    g_signal_connect_object (connections[i].object, connections[i].signal, G_CALLBACK (connections[i].callback), self,
+                             G_CONNECT_SWAPPED);
 }
 
 static void
 easel_settings_panel_init (EaselSettingsPanel *self)
 {
+  g_autofree char *folder = NULL;
+  GtkWidget *presets;
+
   gtk_widget_init_template (GTK_WIDGET (self));
+  self->last_seed = -1;
   self->models = gtk_string_list_new (NULL);
-  self->samplers = gtk_string_list_new (NULL);
   adw_combo_row_set_model (self->model, G_LIST_MODEL (self->models));
-  adw_combo_row_set_model (self->sampler, G_LIST_MODEL (self->samplers));
-  g_signal_connect_object (self->model, "notify::selected", G_CALLBACK (model_changed_cb), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->sampler, "notify::selected", G_CALLBACK (sampler_changed_cb), self,
-                           G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->size, "notify::width", G_CALLBACK (changed_cb), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->size, "notify::height", G_CALLBACK (changed_cb), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->steps, "notify::value", G_CALLBACK (changed_cb), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->guidance, "notify::value", G_CALLBACK (changed_cb), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->count, "value-changed", G_CALLBACK (changed_cb), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (gtk_text_view_get_buffer (self->prompt), "changed", G_CALLBACK (prompt_changed_cb), self,
-                           G_CONNECT_SWAPPED);
+  easel_sampler_row_setup (self->sampler);
+  self->reset_negative = add_reset (self, GTK_WIDGET (self->negative), _ ("Leave Out"), reset_negative_cb);
+  self->reset_model = add_reset (self, GTK_WIDGET (self->model), _ ("Model"), reset_model_cb);
+  self->reset_sampler = add_reset (self, GTK_WIDGET (self->sampler), _ ("Sampler"), reset_sampler_cb);
+  self->reset_count = easel_reset_button_new (_ ("Pictures"));
+  g_signal_connect_object (self->reset_count, "clicked", G_CALLBACK (reset_count_cb), self, G_CONNECT_SWAPPED);
+  adw_action_row_add_suffix (self->count_row, self->reset_count);
+  gtk_box_reorder_child_after (GTK_BOX (gtk_widget_get_parent (self->reset_count)), GTK_WIDGET (self->count),
+                               self->reset_count);
+  easel_scroll_guard (GTK_WIDGET (self->count));
+  folder = g_build_filename (easel_application_get_data_folder (easel_application_get ()), "presets", NULL);
+  presets = easel_presets_new (folder, preset_source, self);
+  g_signal_connect_object (presets, "load", G_CALLBACK (preset_load_cb), self, G_CONNECT_SWAPPED);
+  easel_prompt_box_add_tool (self->prompt, presets);
+  connect_controls (self);
+  gtk_widget_set_sensitive (GTK_WIDGET (self->generate), FALSE);
+  easel_settings_panel_set_editing (self, FALSE);
   roll_seed (self);
-  fill_history (self);
-  list_models (self);
   restore_last (self);
+  easel_settings_panel_refresh_models (self);
 }

@@ -5,6 +5,9 @@
 #include <glib/gi18n.h>
 #include <math.h>
 
+#include "ui/create/reset-button.h"
+#include "ui/create/scroll-guard.h"
+
 struct _EaselSizeRow
 {
   AdwPreferencesRow parent;
@@ -14,8 +17,9 @@ struct _EaselSizeRow
   GtkSpinButton *width, *height;
   GtkAdjustment *width_adjustment, *height_adjustment;
   GtkLabel *rule;
+  GtkButton *reset;
 
-  int base, multiple;
+  EaselModelRules rules;
 };
 
 G_DEFINE_FINAL_TYPE (EaselSizeRow, easel_size_row, ADW_TYPE_PREFERENCES_ROW)
@@ -37,14 +41,56 @@ static const struct
   { N_ ("Portrait"), 3, 4 }, { N_ ("Tall"), 9, 16 },
 };
 
-/* The sides of a shape: about base^2 pixels, each a multiple. */
-static void
+/* How far from its name a shape may be: the model's nearest is offered only when a person would call it that. */
+#define MAX_DEVIATION 0.09
+
+static double
+deviation (gsize i, int width, int height)
+{
+  return fabs (log ((double) width * ratios[i].down / ((double) height * ratios[i].across)));
+}
+
+/* The sides of a shape: the nearest that the model was trained with, or where it takes any multiple about as many
+ * pixels as its own size. FALSE when it has none like that. */
+static gboolean
 shape_size (EaselSizeRow *self, gsize i, int *width, int *height)
 {
+  const EaselModelRules *rules = &self->rules;
+  double base = sqrt ((double) rules->sizes[0].width * rules->sizes[0].height);
   double ratio = (double) ratios[i].across / ratios[i].down;
+  int best = 0;
 
-  *width = MAX (1, (int) round (self->base * sqrt (ratio) / self->multiple)) * self->multiple;
-  *height = MAX (1, (int) round (self->base / sqrt (ratio) / self->multiple)) * self->multiple;
+  if (rules->n_sizes == 1 && !rules->only_sizes && rules->multiple > 1)
+    {
+      *width = MAX (1, (int) round (base * sqrt (ratio) / rules->multiple)) * rules->multiple;
+      *height = MAX (1, (int) round (base / sqrt (ratio) / rules->multiple)) * rules->multiple;
+      return *width >= rules->least && *height >= rules->least && *width <= rules->most && *height <= rules->most;
+    }
+  for (int k = 1; k < rules->n_sizes; k++)
+    if (deviation (i, rules->sizes[k].width, rules->sizes[k].height) <
+        deviation (i, rules->sizes[best].width, rules->sizes[best].height))
+      best = k;
+  *width = rules->sizes[best].width;
+  *height = rules->sizes[best].height;
+  return deviation (i, *width, *height) <= MAX_DEVIATION;
+}
+
+/* Of the trained sizes the one that a typed size is made at, as the engine chooses it: by the ratio of the sides. */
+static int
+nearest (EaselSizeRow *self, int width, int height)
+{
+  int best = 0;
+  double ratio = (double) height / width;
+
+  for (int k = 1; k < self->rules.n_sizes; k++)
+    {
+      double a = (double) self->rules.sizes[k].height / self->rules.sizes[k].width - ratio;
+      double b = (double) self->rules.sizes[best].height / self->rules.sizes[best].width - ratio;
+
+      if (fabs (a) < fabs (b))
+        best = k;
+    }
+  return best;
 }
 
 int
@@ -60,24 +106,60 @@ easel_size_row_get_height (EaselSizeRow *self)
 }
 
 static void
+say_rule (EaselSizeRow *self)
+{
+  const EaselModelRules *rules = &self->rules;
+  int width = easel_size_row_get_width (self), height = easel_size_row_get_height (self);
+  int near = nearest (self, width, height), w = rules->sizes[near].width, h = rules->sizes[near].height;
+  g_autofree char *rule = NULL;
+
+  if (rules->only_sizes && rules->n_sizes == 1)
+    rule = g_strdup_printf (_ ("This model makes %d × %d pixels only."), w, h);
+  else if (rules->only_sizes)
+    rule = g_strdup (_ ("This model makes these shapes only."));
+  else if (rules->multiple > 1)
+    /* Translators: the numbers are pixels. */
+    rule = g_strdup_printf (_ ("Sides go in steps of %d pixels, from %d to %d; %d × %d is what it was trained for."),
+                            rules->multiple, rules->least, rules->most, rules->sizes[0].width, rules->sizes[0].height);
+  else if (w == width && h == height)
+    rule = g_strdup_printf (_ ("A shape it was trained for. Any size from %d to %d pixels can be made."), rules->least,
+                            rules->most);
+  else
+    /* Translators: the size a picture is made at, and the one it is cut to; pixels. */
+    rule = g_strdup_printf (_ ("Made at %d × %d, the nearest shape it was trained for, then cut to %d × %d."), w, h,
+                            width, height);
+  gtk_label_set_label (self->rule, rule);
+}
+
+static void
 size_changed_cb (EaselSizeRow *self)
 {
   int width = easel_size_row_get_width (self), height = easel_size_row_get_height (self), chosen = -1;
 
-  for (gsize i = 0; i < G_N_ELEMENTS (ratios); i++)
+  if (self->rules.n_sizes == 0)
+    return;
+  for (gsize i = 0; i < G_N_ELEMENTS (ratios) && chosen < 0; i++)
     {
       int w, h;
 
-      shape_size (self, i, &w, &h);
-      if (w == width && h == height)
+      if (shape_size (self, i, &w, &h) && w == width && h == height)
         chosen = (int) i;
     }
   if (chosen >= 0)
     gtk_flow_box_select_child (self->shapes, gtk_flow_box_get_child_at_index (self->shapes, chosen));
   else
     gtk_flow_box_unselect_all (self->shapes);
+  easel_reset_button_set_needed (GTK_WIDGET (self->reset), width != self->rules.sizes[0].width ||
+                                                               height != self->rules.sizes[0].height);
+  say_rule (self);
   g_object_notify_by_pspec (G_OBJECT (self), properties[WIDTH]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[HEIGHT]);
+}
+
+static void
+reset_clicked_cb (EaselSizeRow *self)
+{
+  easel_size_row_set_size (self, self->rules.sizes[0].width, self->rules.sizes[0].height);
 }
 
 void
@@ -92,8 +174,8 @@ shape_activated_cb (EaselSizeRow *self, GtkFlowBoxChild *child)
 {
   int width, height;
 
-  shape_size (self, (gsize) gtk_flow_box_child_get_index (child), &width, &height);
-  easel_size_row_set_size (self, width, height);
+  if (shape_size (self, (gsize) gtk_flow_box_child_get_index (child), &width, &height))
+    easel_size_row_set_size (self, width, height);
 }
 
 /* A rectangle of the shape, in the text's colour. */
@@ -129,28 +211,36 @@ add_shape (EaselSizeRow *self, gsize i)
   gtk_box_append (GTK_BOX (box), label);
   gtk_widget_set_tooltip_text (box, tip);
   gtk_flow_box_child_set_child (GTK_FLOW_BOX_CHILD (child), box);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (child), GTK_ACCESSIBLE_PROPERTY_LABEL, _ (ratios[i].name), -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (child), GTK_ACCESSIBLE_PROPERTY_LABEL, _ (ratios[i].name),
+                                  GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, tip, -1);
   gtk_flow_box_insert (self->shapes, child, -1);
 }
 
 void
-easel_size_row_set_model (EaselSizeRow *self, int base, int multiple)
+easel_size_row_set_rules (EaselSizeRow *self, const EaselModelRules *rules)
 {
-  int limits[2] = { MAX (multiple, base / 4 / multiple * multiple), base * 2 };
   GtkAdjustment *adjustments[2] = { self->width_adjustment, self->height_adjustment };
-  g_autofree char *rule = NULL;
+  int width = easel_size_row_get_width (self), height = easel_size_row_get_height (self);
+  gboolean own = self->rules.n_sizes == 0 ||
+                 (width == self->rules.sizes[0].width && height == self->rules.sizes[0].height);
 
-  if (self->base == base && self->multiple == multiple)
-    return;
-  self->base = base;
-  self->multiple = multiple;
+  self->rules = *rules;
   for (int i = 0; i < 2; i++)
-    gtk_adjustment_configure (adjustments[i], CLAMP (gtk_adjustment_get_value (adjustments[i]), limits[0], limits[1]),
-                              limits[0], limits[1], multiple, 4 * multiple, 0);
-  /* Translators: both numbers are pixels. */
-  rule = g_strdup_printf (_ ("Best around %d × %d. Other sizes are made at the nearest trained shape, then cropped."),
-                          base, base);
-  gtk_label_set_label (self->rule, rule);
+    {
+      gtk_adjustment_configure (adjustments[i], i ? height : width, rules->least, rules->most,
+                                MAX (rules->multiple, 8), 8 * MAX (rules->multiple, 8), 0);
+      gtk_spin_button_set_snap_to_ticks (i ? self->height : self->width, rules->multiple > 1);
+      gtk_widget_set_sensitive (GTK_WIDGET (i ? self->height : self->width), !rules->only_sizes);
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (ratios); i++)
+    {
+      int w, h;
+      gboolean fits = shape_size (self, i, &w, &h);
+
+      gtk_widget_set_visible (GTK_WIDGET (gtk_flow_box_get_child_at_index (self->shapes, (int) i)), fits);
+    }
+  if (own || rules->only_sizes)
+    easel_size_row_set_size (self, rules->sizes[0].width, rules->sizes[0].height);
   size_changed_cb (self);
 }
 
@@ -194,6 +284,8 @@ easel_size_row_class_init (EaselSizeRowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, EaselSizeRow, width_adjustment);
   gtk_widget_class_bind_template_child (widget_class, EaselSizeRow, height_adjustment);
   gtk_widget_class_bind_template_child (widget_class, EaselSizeRow, rule);
+  gtk_widget_class_bind_template_child (widget_class, EaselSizeRow, reset);
+  gtk_widget_class_bind_template_callback (widget_class, reset_clicked_cb);
   gtk_widget_class_bind_template_callback (widget_class, shape_activated_cb);
 }
 
@@ -207,6 +299,10 @@ easel_size_row_init (EaselSizeRow *self)
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->height_adjustment, "value-changed", G_CALLBACK (size_changed_cb), self,
                            G_CONNECT_SWAPPED);
-  easel_size_row_set_model (self, 1024, 32);
-  easel_size_row_set_size (self, 1024, 1024);
+  easel_reset_button_setup (self->reset, _ ("Size"));
+  easel_reset_button_set_needed (GTK_WIDGET (self->reset), FALSE);
+  easel_scroll_guard (GTK_WIDGET (self->width));
+  easel_scroll_guard (GTK_WIDGET (self->height));
+  gtk_adjustment_configure (self->width_adjustment, 1024, 16, 16384, 32, 256, 0);
+  gtk_adjustment_configure (self->height_adjustment, 1024, 16, 16384, 32, 256, 0);
 }

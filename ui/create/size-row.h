@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * EaselSizeRow: the size of the picture as named shapes (each drawn), and free numbers that explain the rule.
- * Properties: "width", "height" (pixels).
+ * EaselSizeRow: the shapes a model can make, drawn and named, and both sides to type, with the rule beside them.
+ * Properties "width", "height" (read).
  */
 #pragma once
 
 #include <adwaita.h>
+
+#include "engine/core/pipeline.h"
 
 G_BEGIN_DECLS
 
@@ -14,8 +16,9 @@ G_DECLARE_FINAL_TYPE (EaselSizeRow, easel_size_row, EASEL, SIZE_ROW, AdwPreferen
 
 int easel_size_row_get_width (EaselSizeRow *self);
 int easel_size_row_get_height (EaselSizeRow *self);
+/* Brought into what the model can do. */
 void easel_size_row_set_size (EaselSizeRow *self, int width, int height);
-/* The model's own size and its step: shapes are sizes of about base x base pixels, sides multiples of `multiple`. */
-void easel_size_row_set_model (EaselSizeRow *self, int base, int multiple);
+/* What can be chosen; goes to the model's own size when the present one was the last model's own, or cannot be kept. */
+void easel_size_row_set_rules (EaselSizeRow *self, const EaselModelRules *rules);
 
 G_END_DECLS

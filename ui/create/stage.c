@@ -4,6 +4,8 @@
 
 #include <glib/gi18n.h>
 
+#include "ui/application.h"
+#include "ui/create/welcome.h"
 #include "ui/picture.h"
 #include "ui/window.h"
 
@@ -13,20 +15,27 @@ struct _EaselStage
 
   /* Template widgets */
   GtkStack *stack, *foot;
-  AdwStatusPage *empty;
+  EaselWelcome *welcome;
   GtkPicture *picture;
   GtkLabel *phase;
   GtkProgressBar *bar;
-  GtkButton *stop, *show, *copy;
+  GtkButton *stop, *keep, *show, *copy;
 
   /* Owned */
   EaselQueue *queue;
   GSignalGroup *job_signals; /* of the current job */
   gint64 saved_id;
-  gboolean stopping;
+  gboolean stopping, keeping;
 };
 
 G_DEFINE_FINAL_TYPE (EaselStage, easel_stage, ADW_TYPE_BIN)
+
+enum
+{
+  EXAMPLE,
+  N_SIGNALS
+};
+static guint signals[N_SIGNALS];
 
 static void
 show_picture (EaselStage *self, EaselPicture *picture, const char *alternative)
@@ -49,8 +58,12 @@ say_phase (EaselStage *self, EaselJob *job)
   left = easel_time_left_words (eta);
   if (self->stopping)
     /* Translators: the numbers are steps. */
-    text = steps > 0 ? g_strdup_printf (_ ("Stopping after step %d of %d…"), step, steps)
-                     : g_strdup (_ ("Stopping…"));
+    text = phase == EASEL_PHASE_DENOISING && steps > 0
+               ? g_strdup_printf (_ ("Stopping after step %d of %d…"), MIN (step + 1, steps), steps)
+               : g_strdup (_ ("Stopping…"));
+  else if (self->keeping && phase == EASEL_PHASE_DENOISING && steps > 0)
+    /* Translators: the numbers are steps. */
+    text = g_strdup_printf (_ ("Finishing after step %d of %d…"), MIN (step + 1, steps), steps);
   else if (phase == EASEL_PHASE_DENOISING && steps > 0)
     /* Translators: what is being done, the step, of how many, and the time left. */
     text = g_strdup_printf (_ ("%s · step %d of %d · %s"), easel_phase_words (phase), step, steps, left);
@@ -59,6 +72,8 @@ say_phase (EaselStage *self, EaselJob *job)
                  : g_strdup (easel_phase_words (phase));
   gtk_label_set_label (self->phase, text);
   gtk_progress_bar_set_fraction (self->bar, CLAMP (progress, 0, 1));
+  gtk_widget_set_sensitive (GTK_WIDGET (self->keep),
+                            phase == EASEL_PHASE_DENOISING && !self->stopping && !self->keeping);
 }
 
 static void
@@ -92,7 +107,7 @@ current_changed_cb (EaselQueue *queue, GParamSpec *spec, EaselStage *self)
 {
   EaselQueueItem *item = easel_queue_get_current (queue);
 
-  self->stopping = FALSE;
+  self->stopping = self->keeping = FALSE;
   if (item || g_str_equal (gtk_stack_get_visible_child_name (self->foot), "progress"))
     gtk_stack_set_visible_child_name (self->foot, item ? "progress" : "nothing");
   gtk_widget_set_sensitive (GTK_WIDGET (self->stop), item != NULL);
@@ -119,21 +134,27 @@ finished_cb (EaselQueue *queue, EaselQueueItem *item, EaselStage *self)
   show_picture (self, pictures->pdata[pictures->len - 1],
                 easel_request_settings (easel_queue_item_get_request (item))->prompt);
   self->saved_id = easel_queue_item_get_saved_id (item);
+  g_settings_set_boolean (easel_application_get_settings (easel_application_get ()), "first-run-done", TRUE);
   gtk_stack_set_visible_child_name (self->foot, "done");
 }
 
 void
-easel_stage_stop (EaselStage *self)
+easel_stage_stop (EaselStage *self, gboolean keep)
 {
   EaselQueueItem *item = self->queue ? easel_queue_get_current (self->queue) : NULL;
 
-  if (!item || self->stopping)
+  if (!item || self->stopping || (keep && self->keeping))
     return;
-  self->stopping = TRUE;
-  gtk_widget_set_sensitive (GTK_WIDGET (self->stop), FALSE);
+  if (keep)
+    self->keeping = TRUE;
+  else
+    {
+      self->stopping = TRUE;
+      gtk_widget_set_sensitive (GTK_WIDGET (self->stop), FALSE);
+    }
   if (easel_queue_item_get_job (item))
     say_phase (self, easel_queue_item_get_job (item));
-  easel_queue_stop_current (self->queue, FALSE);
+  easel_queue_stop_current (self->queue, keep);
 }
 
 void
@@ -144,6 +165,12 @@ easel_stage_set_queue (EaselStage *self, EaselQueue *queue)
   g_signal_connect_object (queue, "notify::current", G_CALLBACK (current_changed_cb), self, 0);
   g_signal_connect_object (queue, "finished", G_CALLBACK (finished_cb), self, 0);
   current_changed_cb (queue, NULL, self);
+}
+
+static void
+example_cb (EaselStage *self, const char *prompt)
+{
+  g_signal_emit (self, signals[EXAMPLE], 0, prompt);
 }
 
 static void
@@ -184,16 +211,21 @@ easel_stage_class_init (EaselStageClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = easel_stage_dispose;
+  signals[EXAMPLE] = g_signal_new ("example", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                   G_TYPE_NONE, 1, G_TYPE_STRING);
+  g_type_ensure (EASEL_TYPE_WELCOME);
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/easelstudio/Easel/create/stage.ui");
   gtk_widget_class_bind_template_child (widget_class, EaselStage, stack);
-  gtk_widget_class_bind_template_child (widget_class, EaselStage, empty);
+  gtk_widget_class_bind_template_child (widget_class, EaselStage, welcome);
   gtk_widget_class_bind_template_child (widget_class, EaselStage, picture);
   gtk_widget_class_bind_template_child (widget_class, EaselStage, foot);
   gtk_widget_class_bind_template_child (widget_class, EaselStage, phase);
   gtk_widget_class_bind_template_child (widget_class, EaselStage, bar);
   gtk_widget_class_bind_template_child (widget_class, EaselStage, stop);
+  gtk_widget_class_bind_template_child (widget_class, EaselStage, keep);
   gtk_widget_class_bind_template_child (widget_class, EaselStage, show);
   gtk_widget_class_bind_template_child (widget_class, EaselStage, copy);
+  gtk_widget_class_bind_template_callback (widget_class, example_cb);
   gtk_widget_class_bind_template_callback (widget_class, show_clicked_cb);
   gtk_widget_class_bind_template_callback (widget_class, copy_clicked_cb);
 }

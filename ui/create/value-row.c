@@ -4,6 +4,9 @@
 
 #include <math.h>
 
+#include "ui/create/reset-button.h"
+#include "ui/create/scroll-guard.h"
+
 struct _EaselValueRow
 {
   AdwPreferencesRow parent;
@@ -41,9 +44,7 @@ is_default (EaselValueRow *self)
 static void
 value_changed_cb (EaselValueRow *self)
 {
-  /* Opacity, not visibility: the digits beside it must not jump. */
-  gtk_widget_set_opacity (GTK_WIDGET (self->reset), is_default (self) ? 0 : 1);
-  gtk_widget_set_sensitive (GTK_WIDGET (self->reset), !is_default (self));
+  easel_reset_button_set_needed (GTK_WIDGET (self->reset), !is_default (self));
   g_object_notify_by_pspec (G_OBJECT (self), properties[VALUE]);
 }
 
@@ -86,6 +87,14 @@ easel_value_row_set_range (EaselValueRow *self, double lower, double upper)
   gtk_adjustment_set_lower (self->adjustment, lower);
   gtk_adjustment_set_upper (self->adjustment, upper);
   gtk_adjustment_set_value (self->adjustment, CLAMP (gtk_adjustment_get_value (self->adjustment), lower, upper));
+}
+
+void
+easel_value_row_set_step (EaselValueRow *self, double step, gboolean only)
+{
+  gtk_adjustment_set_step_increment (self->adjustment, step);
+  gtk_adjustment_set_page_increment (self->adjustment, 5 * step);
+  gtk_spin_button_set_snap_to_ticks (self->spin, only);
 }
 
 static void
@@ -138,8 +147,7 @@ easel_value_row_set_property (GObject *object, guint id, const GValue *value, GP
       gtk_adjustment_set_upper (self->adjustment, g_value_get_double (value));
       break;
     case STEP:
-      gtk_adjustment_set_step_increment (self->adjustment, g_value_get_double (value));
-      gtk_adjustment_set_page_increment (self->adjustment, 5 * g_value_get_double (value));
+      easel_value_row_set_step (self, g_value_get_double (value), FALSE);
       break;
     case DIGITS:
       gtk_spin_button_set_digits (self->spin, (guint) g_value_get_int (value));
@@ -184,11 +192,22 @@ easel_value_row_class_init (EaselValueRowClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, reset_clicked_cb);
 }
 
+/* The title is set by the template that holds the row, after this one's own. */
+static void
+titled_cb (EaselValueRow *self)
+{
+  easel_reset_button_setup (self->reset, adw_preferences_row_get_title (ADW_PREFERENCES_ROW (self)));
+}
+
 static void
 easel_value_row_init (EaselValueRow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
   g_object_bind_property (self, "title", self->label, "label", G_BINDING_SYNC_CREATE);
   g_signal_connect_object (self->adjustment, "value-changed", G_CALLBACK (value_changed_cb), self, G_CONNECT_SWAPPED);
+  g_signal_connect (self, "notify::title", G_CALLBACK (titled_cb), NULL);
+  easel_scroll_guard (GTK_WIDGET (self->spin));
+  easel_scroll_guard (GTK_WIDGET (self->scale));
+  titled_cb (self);
   value_changed_cb (self);
 }

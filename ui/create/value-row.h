@@ -18,5 +18,7 @@ void easel_value_row_set_value (EaselValueRow *self, double value);
 /* When the value was the old default it follows the new one. */
 void easel_value_row_set_default (EaselValueRow *self, double value);
 void easel_value_row_set_range (EaselValueRow *self, double lower, double upper);
+/* only: what is typed goes to the nearest step from the lower end. */
+void easel_value_row_set_step (EaselValueRow *self, double step, gboolean only);
 
 G_END_DECLS

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * EaselInputRow: the picture or clip that a model begins with: chosen, dropped onto it, or taken away again.
+ * Property "path" (NULL: none).
+ */
+#pragma once
+
+#include <adwaita.h>
+
+#include "engine/core/pipeline.h"
+
+G_BEGIN_DECLS
+
+#define EASEL_TYPE_INPUT_ROW (easel_input_row_get_type ())
+G_DECLARE_FINAL_TYPE (EaselInputRow, easel_input_row, EASEL, INPUT_ROW, AdwActionRow)
+
+const char *easel_input_row_get_path (EaselInputRow *self);
+void easel_input_row_set_path (EaselInputRow *self, const char *path);
+/* What the model takes; EASEL_INPUT_NONE hides the row. */
+void easel_input_row_set_kind (EaselInputRow *self, EaselInput kind);
+
+G_END_DECLS
