@@ -64,8 +64,10 @@ const CliOption cli_options[] = {
     "clips: keep the latents in this file while working, and go on from\nit when the same clip was interrupted" },
   { "noise", 0, CLI_TYPE_STRING, AT (noise), RUNS, 0, 0, "cpu|cuda",
     "whose random numbers a seed means: those PyTorch draws on the CPU or\non a CUDA card (default: cpu)" },
-  { "device", 'd', CLI_TYPE_STRING, AT (device), ENGINE, 0, 0, "cpu|cuda",
-    "what computes (default: the fastest there is)" },
+  { "device", 'd', CLI_TYPE_STRING, AT (device), ENGINE, 0, 0, "auto|cpu|cuda",
+    "what computes; cuda:1 is a second card (default: auto, a card when\none can be used)" },
+  { "vram-limit", 0, CLI_TYPE_STRING, AT (vram_limit), ENGINE, 0, 0, "SIZE",
+    "use no more of a card's memory than this, such as 4G" },
   { "threads", 't', CLI_TYPE_INT, AT (threads), ENGINE, 1, 1024, "N",
     "processor threads (default: one for each core)" },
   { "models", 0, CLI_TYPE_STRINGS, AT (models), ALL, 0, 0, "DIR",
@@ -73,9 +75,9 @@ const CliOption cli_options[] = {
   { "json", 0, CLI_TYPE_FLAG, AT (json), ALL, 0, 0, NULL, "for programs: JSON on standard output" },
   { "revision", 0, CLI_TYPE_STRING, AT (revision), CLI_MODELS, 0, 0, "NAME",
     "branch, tag or commit of the repository (default: main)" },
-  { "precision", 0, CLI_TYPE_STRING, AT (precision), CLI_MODELS, 0, 0, "WORD",
-    "which weights to fetch: auto, bf16, fp16, fp32, a variant's name,\n"
-    "or 'all' for the whole repository (default: auto)" },
+  { "precision", 0, CLI_TYPE_STRING, AT (precision), CLI_MODELS | RUNS, 0, 0, "WORD",
+    "numbers to compute in: auto (as the model was trained), bf16, fp16,\n"
+    "fp32. models pull: the weights to fetch, a variant's name, or 'all'" },
   { "cache", 0, CLI_TYPE_STRING, AT (cache), CLI_MODELS, 0, 0, "DIR",
     "where models are kept (default: HF_HUB_CACHE, the cache that\nhuggingface_hub uses too)" },
   { "import", 0, CLI_TYPE_STRINGS, AT (imports), CLI_MODELS, 0, 0, "DIR",
@@ -117,6 +119,33 @@ gboolean
 cli_parse_int (const char *text, gint64 min, gint64 max, gint64 *out)
 {
   return g_ascii_string_to_signed (text, 10, min, max, out, NULL);
+}
+
+gint64
+cli_parse_bytes (const char *text)
+{
+  char *end = NULL;
+  gint64 value = g_ascii_strtoll (text, &end, 10);
+  int shift = 0;
+
+  if (end == text || value <= 0 || value > (gint64) 1 << 30)
+    return 0;
+  switch (g_ascii_toupper (*end))
+    {
+    case 'G':
+      shift += 10;
+      G_GNUC_FALLTHROUGH;
+    case 'M':
+      shift += 10;
+      G_GNUC_FALLTHROUGH;
+    case 'K':
+      shift += 10;
+      end++;
+      break;
+    default:
+      break;
+    }
+  return *end ? 0 : value << shift;
 }
 
 gboolean

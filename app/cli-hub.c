@@ -36,34 +36,6 @@ cli_hub_interrupted (void)
   return interrupted;
 }
 
-/* "5M" bytes a second; 0 when it is no number. */
-static gint64
-parse_rate (const char *text)
-{
-  char *end = NULL;
-  gint64 value = g_ascii_strtoll (text, &end, 10);
-  int shift = 0;
-
-  if (end == text || value <= 0 || value > (gint64) 1 << 40)
-    return 0;
-  switch (g_ascii_toupper (*end))
-    {
-    case 'G':
-      shift += 10;
-      G_GNUC_FALLTHROUGH;
-    case 'M':
-      shift += 10;
-      G_GNUC_FALLTHROUGH;
-    case 'K':
-      shift += 10;
-      end++;
-      break;
-    default:
-      break;
-    }
-  return *end || shift > 20 ? 0 : value << shift;
-}
-
 EaselHubSettings *
 cli_hub_settings (const CliArgs *args, gboolean network, GError **error)
 {
@@ -87,7 +59,7 @@ cli_hub_settings (const CliArgs *args, gboolean network, GError **error)
     }
   if (network && !s->token)
     s->token = easel_hub_token_lookup (s->endpoint, NULL); /* of this endpoint: after --endpoint, not before */
-  if (args->limit && (s->rate = parse_rate (args->limit)) == 0)
+  if (args->limit && (s->rate = cli_parse_bytes (args->limit)) == 0)
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
                    "--limit takes bytes a second, such as 500K or 5M, not '%s'.", args->limit);

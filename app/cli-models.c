@@ -85,7 +85,9 @@ cli_models (const CliArgs *args)
 static EaselModelFolder *
 open_model (const CliArgs *args, GError **error)
 {
-  g_autoptr (EaselEngine) engine = cli_engine_new (args, error);
+  CliArgs cheap = *args;
+  cheap.device = "cpu"; /* nothing is computed */
+  g_autoptr (EaselEngine) engine = cli_engine_new (&cheap, error);
   g_autofree char *path = engine ? easel_engine_find_model (engine, args->model, error) : NULL;
 
   return path ? easel_model_folder_open (path, error) : NULL;

@@ -2,6 +2,8 @@
 #include "app/cli.h"
 #include "app/places.h"
 
+#include <stdio.h>
+
 char **
 cli_model_roots (const CliArgs *args)
 {
@@ -17,9 +19,21 @@ EaselEngine *
 cli_engine_new (const CliArgs *args, GError **error)
 {
   g_auto (GStrv) roots = cli_model_roots (args);
+  gint64 limit = args->vram_limit ? cli_parse_bytes (args->vram_limit) : 0;
+  EaselEngine *engine;
 
-  return easel_engine_new (&(EaselEngineSettings){ .model_roots = (const char *const *) roots,
-                                                   .device = args->device,
-                                                   .threads = args->threads },
-                           error);
+  if (args->vram_limit && limit == 0)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
+                   "--vram-limit takes a size such as 4G or 800M, not '%s'.", args->vram_limit);
+      return NULL;
+    }
+  engine = easel_engine_new (&(EaselEngineSettings){ .model_roots = (const char *const *) roots,
+                                                     .device = args->device,
+                                                     .threads = args->threads,
+                                                     .card_limit = (guint64) limit },
+                             error);
+  if (engine && easel_engine_device_note (engine) && !args->quiet)
+    fprintf (stderr, "easel-cli: the card is not used: %s\n", easel_engine_device_note (engine));
+  return engine;
 }

@@ -42,6 +42,15 @@ cli_wish_new (const CliArgs *args, const char *prompt)
   return wish;
 }
 
+/* Requests name dtypes as the files do. */
+static const char *
+precision_word (const char *said)
+{
+  if (!g_strcmp0 (said, "auto"))
+    return NULL;
+  return !g_strcmp0 (said, "fp32") ? "f32" : !g_strcmp0 (said, "fp16") ? "f16" : said;
+}
+
 EaselRequest *
 cli_wish_request (const CliWish *wish, const CliArgs *args, int i, GError **error)
 {
@@ -61,6 +70,7 @@ cli_wish_request (const CliWish *wish, const CliArgs *args, int i, GError **erro
   settings.human_instruction = !args->no_instruction;
   settings.max_tokens = args->max_tokens;
   settings.noise = args->noise;
+  settings.precision = precision_word (args->precision);
   settings.frames = args->frames;
   settings.fps = args->fps;
   settings.input = args->input;

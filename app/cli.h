@@ -35,7 +35,7 @@ typedef struct
 {
   GPtrArray *positional; /* what is no option */
   GPtrArray *models;     /* --models DIR, each */
-  const char *model, *prompt, *negative, *prompts, *output, *sampler, *device, *noise, *preview,
+  const char *model, *prompt, *negative, *prompts, *output, *sampler, *device, *vram_limit, *noise, *preview,
       *input, *checkpoint;
   int width, height; /* 0: not said */
   int steps, count, quality, max_tokens, threads, frames; /* 0: not said */
@@ -44,7 +44,8 @@ typedef struct
   gboolean dynamic_guidance;
   gint64 seed;     /* < 0: not said */
   GPtrArray *imports; /* --import DIR, each */
-  const char *revision, *precision, *cache, *endpoint, *limit; /* of `models pull` and its like */
+  const char *precision; /* of a run, and of `models pull` */
+  const char *revision, *cache, *endpoint, *limit; /* of `models pull` and its like */
   int connections;
   gboolean deep, dry_run, offline, login, orphans;
   gboolean no_metadata, no_instruction, no_binning, force, json, quiet, help, version;
@@ -96,6 +97,8 @@ void cli_args_clear (CliArgs *args);
 gboolean cli_args_parse (CliArgs *args, const CliCommand *command, int argc, char **argv, int first);
 /* The whole of `text` as a number; FALSE when it is none or outside. "." is the decimal point in every locale. */
 gboolean cli_parse_int (const char *text, gint64 min, gint64 max, gint64 *out);
+/* "5M": bytes, in powers of 1024; 0 when it is no size. */
+gint64 cli_parse_bytes (const char *text);
 gboolean cli_parse_double (const char *text, double *out);
 gboolean cli_parse_size (const char *text, int *width, int *height);
 /* The word of `words` (n of them) that `word` most likely was meant to be, or NULL. */

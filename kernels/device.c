@@ -5,6 +5,8 @@
  */
 #include "device.h"
 
+#include "half.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,6 +194,54 @@ easel_upload (EaselStream *self, EaselTensor dst, const void *src)
     easel_stream_fail (self, status, "upload of %zu bytes", easel_tensor_bytes (&dst));
 }
 
+static float
+float_at (const void *data, EaselDtype dtype, size_t i)
+{
+  if (dtype == EASEL_DTYPE_F32)
+    {
+      float f;
+      memcpy (&f, (const char *) data + i * sizeof f, sizeof f); /* files need not align */
+      return f;
+    }
+  uint16_t h;
+  memcpy (&h, (const char *) data + i * sizeof h, sizeof h);
+  return dtype == EASEL_DTYPE_BF16 ? easel_f32_from_bf16 (h) : easel_f32_from_f16 (h);
+}
+
+/* For backends that cannot convert: on the host, in pieces. */
+static EaselStatus
+upload_converted (EaselStream *self, EaselTensor dst, const void *src, EaselDtype src_dtype)
+{
+  const size_t n = (size_t) easel_tensor_count (&dst), size = easel_dtype_size (dst.dtype);
+  union
+  {
+    float f32[1024];
+    uint16_t h[1024];
+  } piece;
+
+  if (dst.dtype > EASEL_DTYPE_BF16 || src_dtype > EASEL_DTYPE_BF16)
+    return EASEL_STATUS_UNSUPPORTED;
+  for (size_t at = 0; at < n; at += 1024)
+    {
+      const size_t m = n - at < 1024 ? n - at : 1024;
+      EaselStatus status;
+
+      for (size_t i = 0; i < m; i++)
+        {
+          const float f = float_at (src, src_dtype, at + i);
+
+          if (dst.dtype == EASEL_DTYPE_F32)
+            piece.f32[i] = f;
+          else
+            piece.h[i] = dst.dtype == EASEL_DTYPE_BF16 ? easel_bf16_from_f32 (f) : easel_f16_from_f32 (f);
+        }
+      status = self->device->backend->upload (self, (char *) dst.data + at * size, &piece, m * size);
+      if (status != EASEL_STATUS_OK)
+        return status;
+    }
+  return EASEL_STATUS_OK;
+}
+
 void
 easel_upload_weight (EaselStream *self, EaselTensor dst, const void *src, EaselDtype src_dtype)
 {
@@ -204,7 +254,7 @@ easel_upload_weight (EaselStream *self, EaselTensor dst, const void *src, EaselD
   else if (dst.dtype == src_dtype)
     status = self->device->backend->upload (self, dst.data, src, easel_tensor_bytes (&dst));
   else
-    status = EASEL_STATUS_UNSUPPORTED;
+    status = upload_converted (self, dst, src, src_dtype);
   if (status != EASEL_STATUS_OK)
     easel_stream_fail (self, status, "upload of a weight of %zu bytes from %s to %s", easel_tensor_bytes (&dst),
                        easel_dtype_name (src_dtype), easel_dtype_name (dst.dtype));

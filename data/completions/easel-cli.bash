@@ -6,7 +6,7 @@ _easel_cli ()
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
   local common="--models --json --quiet --help --version"
   local run="--model --prompt --negative --size --steps --guidance --seed --sampler --count --no-instruction --no-binning
-    --max-tokens --noise --device --threads --frames --fps --input --strength --dynamic-guidance"
+    --max-tokens --noise --device --vram-limit --precision --threads --frames --fps --input --strength --dynamic-guidance"
   local write="--output --force --quality --no-metadata"
   local hub="--revision --precision --cache --import --connections --limit --endpoint --use-login --offline --deep --dry-run
     --orphans"
@@ -27,7 +27,8 @@ _easel_cli ()
       return ;;
     --models | --cache | --import) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --output | -o | --preview | --prompts | --input | -i | --checkpoint) COMPREPLY=($(compgen -f -- "$word")); return ;;
-    --device | -d | --noise) COMPREPLY=($(compgen -W "cpu cuda" -- "$word")); return ;;
+    --device | -d) COMPREPLY=($(compgen -W "auto cpu cuda" -- "$word")); return ;;
+    --noise) COMPREPLY=($(compgen -W "cpu cuda" -- "$word")); return ;;
     --size | -s) COMPREPLY=($(compgen -W "512x512 1024x1024" -- "$word")); return ;;
     --precision) COMPREPLY=($(compgen -W "auto bf16 fp16 fp32 all" -- "$word")); return ;;
     --revision | --connections | --limit | --endpoint) return ;;
@@ -38,7 +39,7 @@ _easel_cli ()
   case $command in
     generate) options="$run $write --prompts --preview --checkpoint $common" ;;
     plan) options="$run $common" ;;
-    reproduce) options="--model --device --threads $write $common" ;;
+    reproduce) options="--model --device --vram-limit --threads $write $common" ;;
     samplers) options="--model $common" ;;
     models) options="$hub $common" ;;
     inspect) options=$common ;;

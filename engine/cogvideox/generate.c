@@ -29,8 +29,10 @@ encode_text (CogPipeline *self, CogParts *parts, EaselStream *s, const CogRecipe
 
   if (!dry && g_strcmp0 (self->text_key, r->text_key) == 0)
     return TRUE;
-  if (!cog_parts_load_encoder (self, parts, error)
-      || !easel_t5_encode (parts->encoder, s, r->guided ? 2 : 1, r->settings->max_tokens, r->ids, &text, job, error))
+  if (!cog_parts_load_encoder (self, parts, error))
+    return FALSE;
+  easel_stream_set_act (s, parts->encoder_act);
+  if (!easel_t5_encode (parts->encoder, s, r->guided ? 2 : 1, r->settings->max_tokens, r->ids, &text, job, error))
     return FALSE;
   if (!dry)
     {
@@ -165,6 +167,22 @@ decode (CogPipeline *self, CogParts *parts, EaselStream *s, const CogRecipe *r, 
   return FALSE;
 }
 
+/* The kept embeddings, in what the transformer computes in. */
+static EaselTensor
+upload_text (EaselStream *s, const void *host, EaselDtype stored, gint64 n, gint64 n_text, gint64 dim)
+{
+  EaselTensor text = easel_new (s, s->act_dtype, n, n_text, dim), read = text;
+  const size_t mark = easel_stream_mark (s);
+
+  if (stored != s->act_dtype)
+    read = easel_new (s, stored, n, n_text, dim);
+  easel_upload (s, read, host);
+  if (read.data != text.data)
+    easel_cast (s, .x = read, .y = text);
+  easel_stream_release (s, mark);
+  return text;
+}
+
 gboolean
 cog_generate (CogPipeline *self, CogParts *parts, EaselStream *s, const CogRecipe *r, const float *input, EaselJob *job,
               CogResult *result, GError **error)
@@ -202,6 +220,7 @@ cog_generate (CogPipeline *self, CogParts *parts, EaselStream *s, const CogRecip
 
   /* 3. The input -> latents: a picture stands beside the noise in every step, a clip is where the steps begin. */
   flops = s->flops;
+  easel_stream_set_act (s, parts->vae_act);
   if (r->kind != COG_FROM_TEXT && !encode_input (self, parts, s, r, input, rng, job, &beginning, error))
     return FALSE;
   result->encode_flops += s->flops - flops;
@@ -210,8 +229,8 @@ cog_generate (CogPipeline *self, CogParts *parts, EaselStream *s, const CogRecip
   easel_job_report_phase (job, EASEL_PHASE_DENOISING);
   latents = easel_new (s, EASEL_DTYPE_F32, r->frames, r->h, r->w, C);
   mark = easel_stream_mark (s);
-  text = easel_new (s, s->act_dtype, r->guided ? 2 : 1, n_text, self->config.text_dim);
-  easel_upload (s, text, self->text);
+  easel_stream_set_act (s, parts->transformer_act);
+  text = upload_text (s, self->text, parts->encoder_act, r->guided ? 2 : 1, n_text, self->config.text_dim);
   denoise = (CogDenoise){ .transformer = parts->transformer, .sampler = r->sampler, .text = text, .frames = r->frames,
                           .h = r->h, .w = r->w, .guidance = st->guidance, .dynamic = st->dynamic_guidance, .ofs = OFS,
                           .rng = rng, .start = r->kind == COG_FROM_CLIP ? beginning : NULL,
@@ -233,6 +252,7 @@ cog_generate (CogPipeline *self, CogParts *parts, EaselStream *s, const CogRecip
   /* 5. Decode: latents / scaling factor -> frames, without those that only filled patches. */
   easel_job_report_phase (job, EASEL_PHASE_DECODING);
   flops = s->flops;
+  easel_stream_set_act (s, parts->vae_act);
   easel_lincomb (s, .n_terms = 1, .x = { latents }, .c = { (float) (1 / self->vae_config.scaling_factor) },
                  .y = latents);
   if (!dry)

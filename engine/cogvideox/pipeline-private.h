@@ -28,6 +28,7 @@ typedef struct
   EaselCogVae *vae;
   EaselT5 *encoder;
   EaselWeights *encoder_weights; /* borrowed from encoder */
+  EaselDtype encoder_act, transformer_act, vae_act; /* what each computes in, once it is opened */
 } CogParts;
 
 typedef struct
@@ -43,9 +44,10 @@ typedef struct
   int factor;               /* pixels of a side for one of latents */
   EaselHabits habits;
   const char *variant;      /* of the weights: "bf16", "fp16" or NULL */
+  char *precision;          /* what the parts were opened for: "bf16", …, NULL as they were trained */
   CogParts real, dry;
   char *text_key;           /* the prompts whose embeddings are kept, */
-  void *text;               /* [n, max_tokens, text_dim] act on the host */
+  void *text;               /* [n, max_tokens, text_dim] on the host, in the encoder's dtype */
 } CogPipeline;
 
 /* A resolved request made ready: all that decides shapes. */
@@ -66,6 +68,9 @@ typedef struct
 gboolean cog_recipe_init (CogRecipe *self, CogPipeline *pipeline, EaselRequest *resolved, GError **error);
 void cog_recipe_clear (CogRecipe *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CogRecipe, cog_recipe_clear)
+
+/* Closes what was opened for another precision, the text too. */
+void cog_set_precision (CogPipeline *self, const char *precision);
 
 /* The models of `parts`, opened now when they are not. */
 gboolean cog_parts_load_encoder (CogPipeline *self, CogParts *parts, GError **error);

@@ -24,6 +24,7 @@ pipeline_free (EaselPipeline *base)
   easel_habits_clear (&self->habits);
   g_clear_pointer (&self->tokenizer, easel_tokenizer_free);
   g_clear_pointer (&self->folder, easel_model_folder_free);
+  g_free (self->precision);
   g_free (self->text_key);
   g_free (self->text);
   g_free (self);
@@ -228,6 +229,7 @@ pipeline_plan (EaselPipeline *base, EaselRequest *resolved, EaselPlan *out, GErr
   g_auto (CogRecipe) recipe = { 0 };
   gboolean keep_encoder;
 
+  cog_set_precision (self, easel_request_settings (resolved)->precision);
   return cog_recipe_init (&recipe, self, resolved, error)
          && cog_plan_make (self, &recipe, 0, out, &keep_encoder, error);
 }
@@ -266,6 +268,7 @@ pipeline_run (EaselPipeline *base, EaselRequest *resolved, EaselJob *job, EaselP
   g_autofree float *input = NULL;
 
   easel_job_report_phase (job, EASEL_PHASE_LOADING);
+  cog_set_precision (self, easel_request_settings (resolved)->precision);
   if (!cog_recipe_init (&recipe, self, resolved, error)
       || !(clip = easel_picture_new (s->width, s->height, s->frames, error))
       || (recipe.kind != COG_FROM_TEXT && !(input = cog_input_read (&recipe, error))))

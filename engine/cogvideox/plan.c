@@ -3,12 +3,43 @@
  * The models of a folder, opened when first needed, and what a job will need, measured by running it on the dry device.
  */
 #include "engine/cogvideox/pipeline-private.h"
+#include "engine/core/devices.h"
 
 /* ---------------------------------------------------------------------------------------------------------- parts */
+
+/* What a model computes in; its weights become that where they are uploaded, and are counted so. expected: their bytes,
+ * when the dry copy has counted them. */
+static EaselDtype
+choose (CogPipeline *self, EaselWeights *weights, gboolean range, guint64 expected)
+{
+  const EaselDtype dtype = easel_devices_compute_dtype (self->device, self->precision, easel_weights_dtype (weights),
+                                                        range);
+
+  if (!self->device->maps_weights)
+    {
+      easel_weights_set_compute (weights, dtype);
+      easel_weights_expect_bytes (weights, expected);
+    }
+  return dtype;
+}
+
+void
+cog_set_precision (CogPipeline *self, const char *precision)
+{
+  if (g_strcmp0 (self->precision, precision) == 0)
+    return;
+  cog_parts_clear (&self->real);
+  cog_parts_clear (&self->dry);
+  g_clear_pointer (&self->text_key, g_free);
+  g_clear_pointer (&self->text, g_free);
+  g_free (self->precision);
+  self->precision = g_strdup (precision);
+}
 
 gboolean
 cog_parts_load_encoder (CogPipeline *self, CogParts *parts, GError **error)
 {
+  const CogParts *dry = &self->dry;
   JsonObject *config;
   EaselWeights *weights;
 
@@ -16,6 +47,7 @@ cog_parts_load_encoder (CogPipeline *self, CogParts *parts, GError **error)
     return TRUE;
   if (!(weights = easel_model_folder_component (self->folder, "text_encoder", self->variant, &config, error)))
     return FALSE;
+  parts->encoder_act = choose (self, weights, TRUE, dry->encoder ? easel_weights_held_bytes (dry->encoder_weights) : 0);
   parts->encoder = easel_t5_new (config, weights, parts->device, error);
   parts->encoder_weights = parts->encoder ? weights : NULL;
   if (!parts->encoder || easel_t5_hidden_size (parts->encoder) == self->config.text_dim)
@@ -30,6 +62,7 @@ cog_parts_load_encoder (CogPipeline *self, CogParts *parts, GError **error)
 gboolean
 cog_parts_load_transformer (CogPipeline *self, CogParts *parts, GError **error)
 {
+  const CogParts *dry = &self->dry;
   JsonObject *config;
   EaselWeights *weights;
 
@@ -37,6 +70,8 @@ cog_parts_load_transformer (CogPipeline *self, CogParts *parts, GError **error)
     return TRUE;
   if (!(weights = easel_model_folder_component (self->folder, "transformer", self->variant, &config, error)))
     return FALSE;
+  parts->transformer_act = choose (
+      self, weights, FALSE, dry->transformer ? easel_cog_transformer_weights_bytes (dry->transformer) : 0);
   parts->transformer = easel_cog_transformer_new (config, weights, parts->device, error);
   return parts->transformer != NULL;
 }
@@ -44,6 +79,7 @@ cog_parts_load_transformer (CogPipeline *self, CogParts *parts, GError **error)
 gboolean
 cog_parts_load_vae (CogPipeline *self, CogParts *parts, GError **error)
 {
+  const CogParts *dry = &self->dry;
   JsonObject *config;
   EaselWeights *weights;
 
@@ -51,6 +87,7 @@ cog_parts_load_vae (CogPipeline *self, CogParts *parts, GError **error)
     return TRUE;
   if (!(weights = easel_model_folder_component (self->folder, "vae", NULL, &config, error)))
     return FALSE;
+  parts->vae_act = choose (self, weights, FALSE, dry->vae ? easel_cog_vae_weights_bytes (dry->vae) : 0);
   parts->vae = easel_cog_vae_new (config, weights, parts->device, error);
   return parts->vae != NULL;
 }
@@ -148,7 +185,7 @@ cog_plan_make (CogPipeline *self, CogRecipe *r, int attempt, EaselPlan *plan, gb
       r->tiling = tilings[i];
       if (!measure (self, r, plan, error))
         return FALSE;
-      encoder = easel_weights_bytes (self->dry.encoder_weights);
+      encoder = easel_weights_held_bytes (self->dry.encoder_weights);
       models = easel_cog_transformer_weights_bytes (self->dry.transformer);
       models += easel_cog_vae_weights_bytes (self->dry.vae);
       *keep_encoder = self->device->maps_weights || encoder + models + plan->activations_bytes <= limit;

@@ -3,6 +3,7 @@
  * What a request may ask of a CogVideoX model, and what it means when it does not say.
  */
 #include "engine/cogvideox/pipeline-private.h"
+#include "engine/core/devices.h"
 
 #include <string.h>
 
@@ -139,9 +140,8 @@ check_rules (CogPipeline *self, CogKind kind, const EaselRequestSettings *s, GEr
     return bad (error, "This model reads %s%d tokens, not %d", exact ? "" : "up to ", c->max_text, s->max_tokens);
   if (!(s->fps > 0))
     return bad (error, "The number of frames per second must be above 0");
-  if (s->precision && strcmp (s->precision, easel_dtype_name (self->device->act_dtype)) != 0)
-    return bad (error, "%s computes in %s, not in \"%s\"", self->device->name,
-                easel_dtype_name (self->device->act_dtype), s->precision);
+  if (!easel_devices_check_precision (self->device, s->precision, error))
+    return FALSE;
   if (!(info = easel_sampler_find (s->sampler)) || !easel_sampler_fits (s->sampler, self->scheduler, &reason))
     return bad (error, "The sampler \"%s\" cannot be used with this model: %s", s->sampler,
                 info ? reason : "there is none of that name");

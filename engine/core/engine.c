@@ -7,6 +7,8 @@
  */
 #include "engine/core/engine.h"
 
+#include "engine/core/devices.h"
+
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -37,7 +39,8 @@ struct _EaselEngine
   char **roots;
   GThread *thread;
   int threads;
-  char *device_name;
+  char *device_name, *device_kind, *device_note;
+  guint64 card_limit;
 
   EaselDevice *device; /* behind both slots' locks */
   Slot working, planning;
@@ -77,7 +80,8 @@ slot_open (EaselEngine *self, Slot *slot, const char *path, GError **error)
   slot_clear (slot);
   if (!self->device)
     {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_DEVICE, "The device failed before and could not be opened again.");
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_DEVICE,
+                   "The device failed before and could not be opened again. Start Easel again, or choose the CPU.");
       return FALSE;
     }
   g_autoptr (EaselModelFolder) folder = easel_model_folder_open (path, error);
@@ -152,6 +156,12 @@ const char *
 easel_engine_device_name (EaselEngine *self)
 {
   return self->device_name;
+}
+
+const char *
+easel_engine_device_note (EaselEngine *self)
+{
+  return self->device_note;
 }
 
 EaselDevice *
@@ -332,14 +342,6 @@ remember_costs (EaselEngine *self, EaselJob *job, EaselRequest *resolved)
 
 /* ---- the worker ---- */
 
-static EaselStatus
-open_device (const char *kind, int threads, EaselDevice **out)
-{
-  if (kind && strcmp (kind, "cpu") != 0)
-    return EASEL_STATUS_UNSUPPORTED;
-  return easel_cpu_device_open (threads, out);
-}
-
 /* One request to its pictures. With the working slot's lock held. */
 static gboolean
 make_pictures (EaselEngine *self, EaselJob *job, GError **error)
@@ -386,10 +388,8 @@ reopen_device (EaselEngine *self)
 {
   g_mutex_lock (&self->planning.lock);
   slot_clear (&self->planning);
-  g_autofree char *kind = g_strdup (self->device->backend->kind);
   easel_device_close (&self->device);
-  if (open_device (kind, self->threads, &self->device) != EASEL_STATUS_OK)
-    self->device = NULL;
+  self->device = easel_devices_open (self->device_kind, self->threads, self->card_limit, NULL, NULL);
   g_mutex_unlock (&self->planning.lock);
 }
 
@@ -544,6 +544,8 @@ easel_engine_finalize (GObject *object)
   g_hash_table_unref (self->habits);
   g_strfreev (self->roots);
   g_free (self->device_name);
+  g_free (self->device_kind);
+  g_free (self->device_note);
   g_mutex_clear (&self->lock);
   g_mutex_clear (&self->working.lock);
   g_mutex_clear (&self->planning.lock);
@@ -582,23 +584,21 @@ leave_free (EaselDevice *device, guint64 bytes)
 EaselEngine *
 easel_engine_new (const EaselEngineSettings *settings, GError **error)
 {
-  EaselDevice *device = NULL;
-  EaselStatus status = open_device (settings->device, settings->threads, &device);
-  if (status == EASEL_STATUS_UNSUPPORTED)
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED,
-                   "The device \"%.40s\" is not available; available is \"cpu\".", settings->device);
-      return NULL;
-    }
-  if (status != EASEL_STATUS_OK)
-    {
-      easel_status_to_error (status, "Opening the device", settings->device ? settings->device : "cpu", error);
-      return NULL;
-    }
+  char *note = NULL;
+  EaselDevice *device
+      = easel_devices_open (settings->device, settings->threads, settings->card_limit, &note, error);
+  if (!device)
+    return NULL;
   leave_free (device, settings->leave_free);
   EaselEngine *self = g_object_new (EASEL_TYPE_ENGINE, NULL);
   self->device = device;
   self->device_name = g_strdup (device->name);
+  self->device_note = note;
+  /* What is opened again after a fault is what was opened, not what "auto" would choose then. */
+  self->device_kind = g_strdup (!strcmp (device->backend->kind, "cpu") ? "cpu"
+                                : settings->device && g_str_has_prefix (settings->device, "cuda") ? settings->device
+                                                                                                 : "cuda");
+  self->card_limit = settings->card_limit;
   self->threads = settings->threads;
   self->roots = settings->model_roots ? g_strdupv ((char **) settings->model_roots) : g_new0 (char *, 1);
   self->thread = g_thread_new ("easel-engine", worker, self);

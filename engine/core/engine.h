@@ -15,8 +15,9 @@ G_DECLARE_FINAL_TYPE (EaselEngine, easel_engine, EASEL, ENGINE, GObject)
 typedef struct
 {
   const char *const *model_roots; /* NULL-terminated folders that hold model folders; first wins */
-  const char *device;             /* "cpu", "cuda", NULL: best available */
+  const char *device;             /* "cpu", "cuda", "cuda:1"; NULL or "auto": a card when one can be used */
   int threads;                    /* CPU; 0: one per core */
+  guint64 card_limit;             /* bytes of a card that may be used; 0: what is free */
   guint64 leave_free;             /* bytes of the machine's memory that jobs leave to other programs; 0: the usual */
 } EaselEngineSettings;
 
@@ -51,6 +52,8 @@ gboolean easel_engine_meter (EaselEngine *self, EaselRequest *request, EaselToke
 char *easel_engine_find_model (EaselEngine *self, const char *model, GError **error);
 GPtrArray *easel_engine_list_models (EaselEngine *self); /* EaselModelInfo */
 const char *easel_engine_device_name (EaselEngine *self);
+/* Why a card that is there is not used, a sentence; NULL when there is nothing to say. */
+const char *easel_engine_device_note (EaselEngine *self);
 /* Borrowed, for tests and benchmarks (memory used, failing allocations); only while no job runs. */
 EaselDevice *easel_engine_get_device (EaselEngine *self);
 

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CARD_RESERVE ((guint64) 256 << 20) /* for what the driver rounds up and other programs take meanwhile */
+
 /* One line a class. */
 static const EaselPipelineClass *const CLASSES[] = {
   &easel_sana_pipeline_class,
@@ -50,8 +52,16 @@ easel_plan_budget (EaselDevice *device, guint64 used_before)
 {
   const long pages = sysconf (_SC_PHYS_PAGES), size = sysconf (_SC_PAGESIZE);
 
+  guint64 available, total;
+
   if (device->memory_limit)
     return device->memory_limit - MIN (device->memory_limit, used_before);
+  /* A card is shared with what is on the screen: what is free now, and what this pipeline holds already. */
+  if (easel_device_memory (device, &available, &total))
+    {
+      available += device->memory_used - MIN (device->memory_used, used_before);
+      return available - MIN (available, CARD_RESERVE);
+    }
   if (!device->maps_weights || pages <= 0 || size <= 0)
     return G_MAXUINT64;
   return (guint64) pages * size / 10 * 7;

@@ -27,8 +27,9 @@ typedef struct
 } EaselPlan;
 void easel_plan_clear (EaselPlan *plan);
 
-/* Bytes a job may use of a device of which used_before are taken already: its limit, or on the processor seven tenths
- * of what the machine has. Not of what happens to be free now: the same request must choose the same plan. */
+/* Bytes a job may use of a device of which used_before are taken already: its limit; on a card without one what is
+ * free now; on the processor seven tenths of what the machine has, not of what happens to be free: the same request
+ * must choose the same plan. */
 guint64 easel_plan_budget (EaselDevice *device, guint64 used_before);
 
 /* What may stand beside the words. */

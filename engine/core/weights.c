@@ -31,6 +31,7 @@ struct EaselWeights
   EaselDevice *device;
   EaselStream *stream; /* for uploads, until they are done; NULL on a device that maps */
   GArray *slabs;       /* Slab; the last one has room left, perhaps */
+  guint64 expected, asked; /* bytes of all slabs: as they shall be, as they are */
   EaselDtype compute;  /* EASEL_N_DTYPES: the device's */
   GError *error;       /* the first problem of take */
 };
@@ -294,6 +295,7 @@ forget_uploads (EaselWeights *self)
       easel_device_free (self->device, slab->base, slab->bytes);
     }
   g_array_set_size (self->slabs, 0);
+  self->asked = 0;
 }
 
 void
@@ -311,6 +313,12 @@ void
 easel_weights_set_compute (EaselWeights *self, EaselDtype dtype)
 {
   self->compute = dtype;
+}
+
+void
+easel_weights_expect_bytes (EaselWeights *self, guint64 bytes)
+{
+  self->expected = bytes;
 }
 
 void
@@ -349,12 +357,15 @@ find_room (EaselWeights *self, gsize bytes, EaselDtype compute, void **out)
       while (g_hash_table_iter_next (&iter, NULL, &value))
         if (!((Slot *) value)->uploaded)
           left += uploaded_bytes (&((Slot *) value)->mapped, compute);
+      if (self->expected > self->asked)
+        left = self->expected - self->asked;
       Slab slab = { .bytes = MAX (bytes, MIN (left, SLAB)) };
       void *base = NULL;
       EaselStatus status = easel_device_alloc (self->device, slab.bytes, &base);
       if (status != EASEL_STATUS_OK)
         return status;
       slab.base = base;
+      self->asked += slab.bytes;
       g_array_append_val (self->slabs, slab);
       last = &g_array_index (self->slabs, Slab, self->slabs->len - 1);
     }

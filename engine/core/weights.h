@@ -39,6 +39,10 @@ void easel_weights_set_device (EaselWeights *self, EaselDevice *device);
  * Before the first take; without it, the device's act_dtype. Tensors in mapped files stay as they are. */
 void easel_weights_set_compute (EaselWeights *self, EaselDtype dtype);
 
+/* How many bytes will be taken, as easel_weights_held_bytes() of another copy says: memory is then asked for in pieces
+ * that add up to that, and not for tensors nobody takes. 0: not known. */
+void easel_weights_expect_bytes (EaselWeights *self, guint64 bytes);
+
 void easel_weights_free (EaselWeights *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselWeights, easel_weights_free)
 

@@ -43,8 +43,10 @@ encode (SanaPipeline *self, SanaParts *parts, EaselStream *s, const EaselSanaTok
   SanaText *text;
   gsize row;
 
-  if (!sana_parts_load_encoder (self, parts, error)
-      || !easel_sana_encode_prompt (parts->encoder, s, tokens, &embeds, mask, job, error))
+  if (!sana_parts_load_encoder (self, parts, error))
+    return FALSE;
+  easel_stream_set_act (s, parts->encoder_act);
+  if (!easel_sana_encode_prompt (parts->encoder, s, tokens, &embeds, mask, job, error))
     return FALSE;
   row = easel_tensor_bytes (&embeds) / tokens->n_selected;
   if (!easel_stream_is_dry (s))
@@ -87,18 +89,25 @@ fill_text (SanaText *text, gsize row, int i, int n_text, guint8 *host, guint8 *m
   memcpy (mask + (gsize) i * n_text, text->mask, n);
 }
 
-/* [n, n_text, hidden] act from the arena and its mask, negative prompt first. */
+/* [n, n_text, hidden] act from the arena and its mask, negative prompt first. stored: of the kept texts. */
 static gboolean
-batch_texts (SanaPipeline *self, EaselStream *s, const SanaRecipe *r, int hidden, EaselTensor *out, guint8 *mask,
-             GError **error)
+batch_texts (SanaPipeline *self, EaselStream *s, const SanaRecipe *r, EaselDtype stored, int hidden, EaselTensor *out,
+             guint8 *mask, GError **error)
 {
   const int n = r->guided ? 2 : 1;
-  const gsize row = hidden * easel_dtype_size (s->act_dtype), bytes = (gsize) n * r->n_text * row;
+  const gsize row = hidden * easel_dtype_size (stored), bytes = (gsize) n * r->n_text * row;
   g_autofree guint8 *host = NULL;
+  EaselTensor read;
+  size_t mark;
 
   *out = easel_new (s, s->act_dtype, n, r->n_text, hidden);
+  mark = easel_stream_mark (s);
+  read = stored == s->act_dtype ? *out : easel_new (s, stored, n, r->n_text, hidden);
   if (easel_stream_is_dry (s))
-    return TRUE;
+    {
+      easel_stream_release (s, mark);
+      return TRUE;
+    }
   if (!(host = g_try_malloc0 (bytes)))
     {
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY, "Not enough memory for the text");
@@ -107,7 +116,10 @@ batch_texts (SanaPipeline *self, EaselStream *s, const SanaRecipe *r, int hidden
   if (r->guided)
     fill_text (find_text (self, r->negative_key), row, 0, r->n_text, host, mask);
   fill_text (find_text (self, r->prompt_key), row, n - 1, r->n_text, host, mask);
-  easel_upload (s, *out, host);
+  easel_upload (s, read, host);
+  if (read.data != out->data)
+    easel_cast (s, .x = read, .y = *out);
+  easel_stream_release (s, mark);
   return easel_stream_check (s, "Reading the prompt", error);
 }
 
@@ -218,7 +230,8 @@ sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaR
     return FALSE;
   latents = easel_new (s, EASEL_DTYPE_F32, 1, h, w, C);
   mark = easel_stream_mark (s);
-  if (!batch_texts (self, s, r, self->config.caption_channels, &text, mask, error))
+  easel_stream_set_act (s, parts->transformer_act);
+  if (!batch_texts (self, s, r, parts->encoder_act, self->config.caption_channels, &text, mask, error))
     return FALSE;
 
   /* 3. Denoise: noise from the seed, then the sampler's from the same generator. */
@@ -244,6 +257,7 @@ sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaR
   easel_job_report_phase (job, EASEL_PHASE_DECODING);
   flops = s->flops;
   easel_lincomb (s, .n_terms = 1, .x = { latents }, .c = { (float) (1 / self->scaling) }, .y = latents);
+  easel_stream_set_act (s, parts->vae_act);
   image = easel_new (s, EASEL_DTYPE_F32, 1, r->height, r->width, 3);
   if (!easel_dcae_decode (parts->vae, s, latents, &r->tiling, image, job, error))
     return FALSE;

@@ -2,11 +2,55 @@
  *
  * The three models of a folder, opened when first needed.
  */
+#include "engine/core/devices.h"
 #include "engine/sana/pipeline-private.h"
+
+/* What a model computes in; its weights become that where they are uploaded, and are counted so. expected: their bytes,
+ * when the dry copy has counted them. */
+static EaselDtype
+choose (SanaPipeline *self, EaselWeights *weights, gboolean range, guint64 expected)
+{
+  const EaselDtype dtype = easel_devices_compute_dtype (self->device, self->precision, easel_weights_dtype (weights),
+                                                        range);
+
+  if (!self->device->maps_weights)
+    {
+      easel_weights_set_compute (weights, dtype);
+      easel_weights_expect_bytes (weights, expected);
+    }
+  return dtype;
+}
+
+void
+sana_forget_texts (SanaPipeline *self)
+{
+  SanaText *text;
+
+  while ((text = g_queue_pop_head (&self->texts)))
+    {
+      g_free (text->key);
+      g_free (text->embeds);
+      g_free (text->mask);
+      g_free (text);
+    }
+}
+
+void
+sana_set_precision (SanaPipeline *self, const char *precision)
+{
+  if (g_strcmp0 (self->precision, precision) == 0)
+    return;
+  sana_parts_clear (&self->real);
+  sana_parts_clear (&self->dry);
+  sana_forget_texts (self);
+  g_free (self->precision);
+  self->precision = g_strdup (precision);
+}
 
 gboolean
 sana_parts_load_encoder (SanaPipeline *self, SanaParts *parts, GError **error)
 {
+  const SanaParts *dry = &self->dry;
   JsonObject *config;
   EaselWeights *weights;
 
@@ -14,6 +58,7 @@ sana_parts_load_encoder (SanaPipeline *self, SanaParts *parts, GError **error)
     return TRUE;
   if (!(weights = easel_model_folder_component (self->folder, "text_encoder", self->variant, &config, error)))
     return FALSE;
+  parts->encoder_act = choose (self, weights, TRUE, dry->encoder ? easel_weights_held_bytes (dry->encoder_weights) : 0);
   parts->encoder = easel_gemma2_new (config, weights, parts->device, error);
   parts->encoder_weights = parts->encoder ? weights : NULL;
   return parts->encoder != NULL;
@@ -22,6 +67,7 @@ sana_parts_load_encoder (SanaPipeline *self, SanaParts *parts, GError **error)
 gboolean
 sana_parts_load_transformer (SanaPipeline *self, SanaParts *parts, GError **error)
 {
+  const SanaParts *dry = &self->dry;
   JsonObject *config;
   EaselWeights *weights;
 
@@ -29,6 +75,8 @@ sana_parts_load_transformer (SanaPipeline *self, SanaParts *parts, GError **erro
     return TRUE;
   if (!(weights = easel_model_folder_component (self->folder, "transformer", self->variant, &config, error)))
     return FALSE;
+  parts->transformer_act = choose (
+      self, weights, FALSE, dry->transformer ? easel_sana_transformer_weights_bytes (dry->transformer) : 0);
   parts->transformer = easel_sana_transformer_new (config, weights, parts->device, error);
   return parts->transformer != NULL;
 }
@@ -36,6 +84,7 @@ sana_parts_load_transformer (SanaPipeline *self, SanaParts *parts, GError **erro
 gboolean
 sana_parts_load_vae (SanaPipeline *self, SanaParts *parts, GError **error)
 {
+  const SanaParts *dry = &self->dry;
   JsonObject *config;
   EaselWeights *weights;
 
@@ -44,6 +93,7 @@ sana_parts_load_vae (SanaPipeline *self, SanaParts *parts, GError **error)
   /* the plain set where there is one: autoencoders of fp16 models were made for more range than fp16 has */
   if (!(weights = easel_model_folder_component (self->folder, "vae", NULL, &config, error)))
     return FALSE;
+  parts->vae_act = choose (self, weights, TRUE, dry->vae ? easel_dcae_weights_bytes (dry->vae) : 0);
   parts->vae = easel_dcae_new (config, weights, parts->device, error);
   return parts->vae != NULL;
 }

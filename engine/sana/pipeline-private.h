@@ -21,9 +21,10 @@ typedef struct
   EaselDcae *vae;
   EaselGemma2 *encoder;
   EaselWeights *encoder_weights; /* borrowed from encoder */
+  EaselDtype encoder_act, transformer_act, vae_act; /* what each computes in, once it is opened */
 } SanaParts;
 
-/* An encoded prompt, on the host in the activation dtype. */
+/* An encoded prompt, on the host in the dtype that the encoder computes in. */
 typedef struct
 {
   char *key;
@@ -46,6 +47,7 @@ typedef struct
   double scaling;
   EaselHabits habits;
   const char *variant;      /* of the weights: "bf16", "fp16" or NULL */
+  char *precision;          /* what the parts were opened for: "bf16", …, NULL as they were trained */
   SanaParts real, dry;
   GQueue texts;             /* of SanaText, the last used first */
   guint encodings;          /* how often the text encoder has run for a job (tests) */
@@ -70,6 +72,9 @@ gboolean sana_recipe_init (SanaRecipe *self, SanaPipeline *pipeline, EaselReques
 void sana_recipe_clear (SanaRecipe *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SanaRecipe, sana_recipe_clear)
 
+/* Closes what was opened for another precision, texts too. */
+void sana_set_precision (SanaPipeline *self, const char *precision);
+
 /* The models of `parts`, opened now when they are not. */
 gboolean sana_parts_load_encoder (SanaPipeline *self, SanaParts *parts, GError **error);
 gboolean sana_parts_load_transformer (SanaPipeline *self, SanaParts *parts, GError **error);
@@ -77,6 +82,7 @@ gboolean sana_parts_load_vae (SanaPipeline *self, SanaParts *parts, GError **err
 void sana_parts_drop_encoder (SanaParts *parts);
 void sana_parts_drop_models (SanaParts *parts); /* all but the encoder */
 void sana_parts_clear (SanaParts *parts);
+void sana_forget_texts (SanaPipeline *self);
 
 /* What sana_generate gives. */
 typedef struct

@@ -2,6 +2,7 @@
  *
  * The two pipeline classes: opening a folder, the rules of a request, running it.
  */
+#include "engine/core/devices.h"
 #include "engine/sana/pipeline-private.h"
 #include "engine/sana/resolution.h"
 
@@ -16,23 +17,17 @@ static void
 pipeline_free (EaselPipeline *base)
 {
   SanaPipeline *self = (SanaPipeline *) base;
-  SanaText *text;
 
   if (!self)
     return;
-  while ((text = g_queue_pop_head (&self->texts)))
-    {
-      g_free (text->key);
-      g_free (text->embeds);
-      g_free (text->mask);
-      g_free (text);
-    }
+  sana_forget_texts (self);
   sana_parts_clear (&self->real);
   sana_parts_clear (&self->dry);
   easel_device_close (&self->dry.device);
   easel_habits_clear (&self->habits);
   g_clear_pointer (&self->tokenizer, easel_tokenizer_free);
   g_clear_pointer (&self->folder, easel_model_folder_free);
+  g_free (self->precision);
   g_free (self);
 }
 
@@ -192,9 +187,8 @@ check_rules (SanaPipeline *self, const EaselRequestSettings *s, GError **error)
     return bad (error, "Dynamic guidance is for clips; this model makes pictures");
   if (s->noise && strcmp (s->noise, "cpu") != 0 && strcmp (s->noise, "cuda") != 0)
     return bad (error, "There is no noise called \"%s\"; there are \"cpu\" and \"cuda\"", s->noise);
-  if (s->precision && strcmp (s->precision, easel_dtype_name (self->device->act_dtype)) != 0)
-    return bad (error, "%s computes in %s, not in \"%s\"", self->device->name,
-                easel_dtype_name (self->device->act_dtype), s->precision);
+  if (!easel_devices_check_precision (self->device, s->precision, error))
+    return FALSE;
   if (!(info = easel_sampler_find (s->sampler)) || !easel_sampler_fits (s->sampler, self->scheduler, &reason))
     return bad (error, "The sampler \"%s\" cannot be used with this model: %s", s->sampler,
                 info ? reason : "there is none of that name");
@@ -328,6 +322,7 @@ pipeline_plan (EaselPipeline *base, EaselRequest *resolved, EaselPlan *out, GErr
 {
   SanaPipeline *self = (SanaPipeline *) base;
   g_auto (SanaRecipe) recipe = { 0 };
+  sana_set_precision (self, easel_request_settings (resolved)->precision);
   return sana_recipe_init (&recipe, self, resolved, error)
          && sana_plan_make (self, &recipe, 0, out, error);
 }
@@ -362,6 +357,7 @@ pipeline_run (EaselPipeline *base, EaselRequest *resolved, EaselJob *job, EaselP
   g_autoptr (EaselPicture) picture = NULL;
 
   easel_job_report_phase (job, EASEL_PHASE_LOADING);
+  sana_set_precision (self, easel_request_settings (resolved)->precision);
   if (!sana_recipe_init (&recipe, self, resolved, error)
       || !(picture = easel_picture_new (recipe.settings->width, recipe.settings->height, 1, error)))
     return FALSE;

@@ -78,12 +78,14 @@ sana_plan_make (SanaPipeline *self, SanaRecipe *r, int attempt, EaselPlan *plan,
       r->tiling = tilings[i];
       if (!measure (self, r, plan, error))
         return FALSE;
-      encoder = easel_weights_bytes (self->dry.encoder_weights);
+      encoder = easel_weights_held_bytes (self->dry.encoder_weights);
       models = easel_sana_transformer_weights_bytes (self->dry.transformer) + easel_dcae_weights_bytes (self->dry.vae);
       /* Mapped weights come and go by pages: what is used at one time counts. */
       r->exclusive = !self->device->maps_weights && encoder + models + plan->activations_bytes > limit;
       plan->weights_bytes = self->device->maps_weights || r->exclusive ? MAX (encoder, models) : encoder + models;
-      plan->weights_bytes += easel_sana_prompt_bytes (self->dry.encoder, r->prompt, self->device->act_dtype);
+      /* The remembered prompt lies on the host. */
+      if (self->device->maps_weights)
+        plan->weights_bytes += easel_sana_prompt_bytes (self->dry.encoder, r->prompt, self->dry.encoder_act);
       plan->peak_bytes = plan->weights_bytes + plan->activations_bytes;
       fits = plan->peak_bytes <= limit;
       if (fits && attempt-- == 0)

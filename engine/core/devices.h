@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Which device a program computes on, and in which numbers a model computes there.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "kernels/device.h"
+
+G_BEGIN_DECLS
+
+/* name: "cpu"; "cuda" or "cuda:N", the N-th card; NULL or "auto": a card when one can be used, else the CPU. threads:
+ * of the CPU, 0 one per core. card_limit: bytes of a card that may be used, 0 whatever is free.
+ * *note (may be NULL) receives, when "auto" chose the CPU although there is a card, a sentence that says why; g_free.
+ * UNSUPPORTED (a name that is none; no card, driver or module), NO_MEMORY or DEVICE: sentences. */
+EaselDevice *easel_devices_open (const char *name, int threads, guint64 card_limit, char **note, GError **error);
+
+/* TRUE when `precision` ("f32", "bf16", "f16"; NULL: as the model was trained) is one the device computes in; else
+ * BAD_REQUEST. */
+gboolean easel_devices_check_precision (EaselDevice *device, const char *precision, GError **error);
+
+/* What a model stored as `stored` computes in. range: it was made for more range than f16 has, and is given bf16. */
+EaselDtype easel_devices_compute_dtype (EaselDevice *device, const char *precision, EaselDtype stored, gboolean range);
+
+G_END_DECLS
