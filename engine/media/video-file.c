@@ -13,12 +13,36 @@ static const EaselVideoContainer containers[] = {
   { ".webm", "webmmux", "gstreamer1.0-plugins-good", { "vp9", "av1" } },
 };
 
+static const struct
+{
+  const char *ending;
+  gboolean (*write) (EaselPicture *clip, const char *path, const EaselVideoOptions *options,
+                     const EaselImageTexts *texts, GError **error);
+  EaselPicture *(*read) (const char *path, int max_frames, GError **error);
+  GHashTable *(*read_texts) (const char *path, GError **error);
+  gboolean pictures_too; /* the ending says nothing of moving */
+} animations[] = {
+  { ".gif", easel_video_gif_write, easel_video_gif_read, easel_video_gif_read_texts },
+  { ".apng", easel_video_apng_write, easel_video_apng_read, easel_image_read_texts },
+  { ".webp", easel_video_webp_write, easel_video_webp_read, easel_image_read_texts, TRUE },
+};
+
 gboolean
 easel_video_ends_with (const char *path, const char *ending)
 {
   const gsize n = strlen (path), m = strlen (ending);
 
   return n > m && g_ascii_strcasecmp (path + n - m, ending) == 0;
+}
+
+/* Of the table above, or -1. */
+static int
+find_animation (const char *path)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (animations); i++)
+    if (easel_video_ends_with (path, animations[i].ending))
+      return (int) i;
+  return -1;
 }
 
 const EaselVideoContainer *
@@ -33,7 +57,15 @@ easel_video_container_find (const char *path)
 gboolean
 easel_video_is_container (const char *path)
 {
-  return easel_video_container_find (path) != NULL;
+  const int i = find_animation (path);
+
+  return i >= 0 ? !animations[i].pictures_too : easel_video_container_find (path) != NULL;
+}
+
+gboolean
+easel_video_is_animation (const char *path)
+{
+  return find_animation (path) >= 0;
 }
 
 gboolean
@@ -46,11 +78,36 @@ easel_video_can_write (const char *path, const char *codec, GError **error)
   if (codec)
     g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
                  "A codec can be chosen only for .mp4 and .webm, not for %s", path);
-  else if (easel_video_ends_with (path, ".webp") || easel_video_ends_with (path, ".png"))
+  else if (find_animation (path) >= 0 || easel_video_ends_with (path, ".png"))
     return TRUE;
   else
     g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
-                 "%s: clips are written as .mp4, .webm, .webp (an animation) or .png (numbered pictures)", path);
+                 "%s: clips are written as .mp4 or .webm (films), .gif, .webp or .apng (animations) or .png (numbered "
+                 "pictures)", path);
+  return FALSE;
+}
+
+/* What a kind of file cannot do, said before any work. */
+static gboolean
+check_options (const char *path, const EaselVideoOptions *options, GError **error)
+{
+  if (!easel_video_can_write (path, options->codec, error))
+    return FALSE;
+  if (options->loops != 0 && find_animation (path) < 0)
+    g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
+                 "%s: only animations (.gif, .webp, .apng) say how often they are played; of a film its player decides",
+                 path);
+  else if (options->loops < 0 || options->loops > 65535)
+    g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
+                 "An animation is played 1 to 65535 times, or 0 for ever, not %d times", options->loops);
+  else if (options->bitrate != 0 && !easel_video_container_find (path))
+    g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
+                 "A bit rate can be chosen only for .mp4 and .webm, not for %s", path);
+  else if (options->bitrate != 0 && (options->bitrate < 1000 || options->bitrate > 1000000000))
+    g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
+                 "A bit rate is between 1000 and 1000000000 bits a second, not %d", options->bitrate);
+  else
+    return TRUE;
   return FALSE;
 }
 
@@ -105,7 +162,7 @@ easel_video_write (EaselPicture *clip, const char *path, const EaselVideoOptions
   EaselImageTexts texts;
 
   options = options ? options : &none;
-  if (!easel_video_can_write (path, options->codec, error))
+  if (!check_options (path, options, error))
     return FALSE;
   if (clip->request && !options->no_metadata)
     {
@@ -115,9 +172,25 @@ easel_video_write (EaselPicture *clip, const char *path, const EaselVideoOptions
   texts = (EaselImageTexts){ .parameters = parameters, .json = json };
   if (container)
     return easel_video_gst_write (clip, path, container, options, &texts, error);
-  if (easel_video_ends_with (path, ".webp"))
-    return easel_video_webp_write (clip, path, options, &texts, error);
+  if (find_animation (path) >= 0)
+    return animations[find_animation (path)].write (clip, path, options, &texts, error);
   return write_numbered (clip, path, options, error);
+}
+
+EaselPicture *
+easel_video_read (const char *path, int max_frames, GError **error)
+{
+  const int i = find_animation (path);
+
+  return i >= 0 ? animations[i].read (path, max_frames, error) : easel_video_gst_read (path, max_frames, error);
+}
+
+GHashTable *
+easel_video_read_texts (const char *path, GError **error)
+{
+  const int i = find_animation (path);
+
+  return i >= 0 ? animations[i].read_texts (path, error) : easel_video_gst_read_texts (path, error);
 }
 
 EaselRequest *

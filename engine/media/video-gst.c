@@ -12,6 +12,8 @@
 #include <gst/gst.h>
 #include <gst/pbutils/pbutils.h>
 
+#define JSON_PART "\neasel: " /* between the two texts of a comment; JSON has one line */
+#define NO_LIMIT 200000000     /* bits a second: constant quality also heeds a bit rate, by default 256000 */
 #define READ_TIMEOUT (20 * GST_SECOND)
 
 #define PARSERS "gstreamer1.0-plugins-bad"
@@ -96,23 +98,58 @@ easel_video_gst_find (const EaselVideoContainer *container, const char *codec, c
   return FALSE;
 }
 
-/* Quality as each encoder has it: a quantiser or a level of constant quality. One thread more or less must not change
- * the file, so what depends on their number is switched off where it can be. */
+/* Quality as each encoder has it: a quantiser or a level of constant quality; or a bit rate. One thread more or less
+ * must not change the file, so what depends on their number is switched off where it can be. */
 static void
-set_quality (GstElement *encoder, const char *name, int quality)
+set_quality (GstElement *encoder, const char *name, int quality, int bitrate)
 {
   const int level = 50 - quality / 2 + 1; /* 1 (best) to 51 */
+  const guint kilo = (guint) MAX (bitrate / 1000, 1);
+  const int q = MIN (level + level / 4, 63); /* of VP9 and AV1 */
 
   if (strcmp (name, "x264enc") == 0)
-    g_object_set (encoder, "pass", 5, "quantizer", (guint) MIN (level, 50), "threads", 1u, NULL);
+    {
+      g_object_set (encoder, "threads", 1u, NULL);
+      if (bitrate)
+        g_object_set (encoder, "pass", 0, "bitrate", kilo, NULL);
+      else
+        g_object_set (encoder, "pass", 5, "quantizer", (guint) MIN (level, 50), NULL);
+    }
   else if (strcmp (name, "openh264enc") == 0)
-    g_object_set (encoder, "rate-control", -1, "qp-min", (guint) level, "qp-max", (guint) MIN (level + 1, 51), NULL);
+    {
+      if (bitrate)
+        g_object_set (encoder, "rate-control", 1, "bitrate", (guint) bitrate, NULL);
+      else
+        g_object_set (encoder, "rate-control", -1, "qp-min", (guint) level, "qp-max", (guint) MIN (level + 1, 51),
+                      NULL);
+    }
   else if (strcmp (name, "vp9enc") == 0)
-    g_object_set (encoder, "end-usage", 2, "cq-level", MIN (level + level / 4, 63), "deadline", (gint64) 0, "cpu-used",
-                  2, "threads", 1, NULL);
+    {
+      /* With frames held back, GStreamer 1.22 loses the last ones of a clip that is hard to compress. */
+      g_object_set (encoder, "deadline", (gint64) 0, "cpu-used", 2, "threads", 1, "lag-in-frames", 0, NULL);
+      if (bitrate)
+        g_object_set (encoder, "end-usage", 0, "target-bitrate", bitrate, NULL);
+      else
+        g_object_set (encoder, "end-usage", 2, "cq-level", q, "min-quantizer", MAX (q - 2, 0), "max-quantizer",
+                      MIN (q + 4, 63), "target-bitrate", NO_LIMIT, NULL);
+    }
+  else if (strcmp (name, "svtav1enc") == 0)
+    {
+      /* not of every version */
+      const char *property = bitrate ? "target-bitrate" : "crf";
+
+      if (g_object_class_find_property (G_OBJECT_GET_CLASS (encoder), property))
+        g_object_set (encoder, property, bitrate ? (int) kilo : q, NULL);
+    }
   else if (strcmp (name, "av1enc") == 0)
-    g_object_set (encoder, "min-quantizer", (guint) MIN (level, 60), "max-quantizer",
-                  (guint) MIN (level + level / 4 + 2, 63), "cpu-used", 6, NULL);
+    {
+      g_object_set (encoder, "cpu-used", 6, NULL);
+      if (bitrate)
+        g_object_set (encoder, "target-bitrate", kilo, NULL);
+      else
+        g_object_set (encoder, "min-quantizer", (guint) MIN (level, 60), "max-quantizer",
+                      (guint) MIN (q + 2, 63), "target-bitrate", (guint) NO_LIMIT / 1000, NULL);
+    }
 }
 
 static gboolean
@@ -221,18 +258,31 @@ feed (GstElement *pipeline, GstAppSrc *source, const EaselPicture *clip, const c
 }
 
 static void
+add_tag (GstTagSetter *setter, const char *tag, const char *value)
+{
+  if (value)
+    gst_tag_setter_add_tags (setter, GST_TAG_MERGE_REPLACE, tag, value, NULL);
+}
+
+/* GStreamer writes no description into Matroska, so there the comment has two parts. */
+static void
 set_tags (GstElement *muxer, const EaselImageTexts *texts)
 {
-  if (!GST_IS_TAG_SETTER (muxer))
+  GstTagSetter *setter = GST_IS_TAG_SETTER (muxer) ? GST_TAG_SETTER (muxer) : NULL;
+  g_autofree char *both = NULL;
+
+  if (!setter)
     return;
-  gst_tag_setter_set_tag_merge_mode (GST_TAG_SETTER (muxer), GST_TAG_MERGE_KEEP_ALL);
-  gst_tag_setter_add_tags (GST_TAG_SETTER (muxer), GST_TAG_MERGE_REPLACE, GST_TAG_APPLICATION_NAME,
-                           "Easel " EASEL_VERSION, NULL);
-  if (texts->parameters)
-    gst_tag_setter_add_tags (GST_TAG_SETTER (muxer), GST_TAG_MERGE_REPLACE, GST_TAG_COMMENT, texts->parameters, NULL);
-  if (texts->json)
-    gst_tag_setter_add_tags (GST_TAG_SETTER (muxer), GST_TAG_MERGE_REPLACE, GST_TAG_DESCRIPTION, texts->json,
-                             NULL);
+  gst_tag_setter_set_tag_merge_mode (setter, GST_TAG_MERGE_KEEP_ALL);
+  add_tag (setter, GST_TAG_APPLICATION_NAME, "Easel " EASEL_VERSION);
+  if (strcmp (G_OBJECT_TYPE_NAME (muxer), "GstWebMMux") == 0 && texts->json)
+    {
+      both = g_strconcat (texts->parameters ? texts->parameters : "", JSON_PART, texts->json, NULL);
+      add_tag (setter, GST_TAG_COMMENT, both);
+      return;
+    }
+  add_tag (setter, GST_TAG_COMMENT, texts->parameters);
+  add_tag (setter, GST_TAG_DESCRIPTION, texts->json);
 }
 
 gboolean
@@ -272,7 +322,7 @@ easel_video_gst_write (EaselPicture *clip, const char *path, const EaselVideoCon
   gst_app_src_set_caps (GST_APP_SRC (source), caps);
   g_object_set (source, "format", GST_FORMAT_TIME, NULL);
   g_object_set (sink, "stream", memory, NULL);
-  set_quality (encode, encoder, options->quality > 0 ? options->quality : 80);
+  set_quality (encode, encoder, options->quality > 0 ? options->quality : 80, options->bitrate);
   set_tags (muxer, texts);
 
   ok = feed (pipeline, GST_APP_SRC (source), clip, path, options, error);
@@ -311,6 +361,23 @@ discover (const char *path, GError **error)
   return NULL;
 }
 
+/* A comment of two parts becomes two texts. */
+static void
+split_comment (GHashTable *texts)
+{
+  const char *comment = g_hash_table_lookup (texts, "parameters");
+  const char *part = comment ? g_strrstr (comment, JSON_PART) : NULL;
+  g_autofree char *parameters = NULL;
+
+  if (!part || part[strlen (JSON_PART)] != '{')
+    return;
+  parameters = g_strndup (comment, (gsize) (part - comment));
+  easel_image_add_text (texts, "easel", part + strlen (JSON_PART), strlen (part) - strlen (JSON_PART));
+  g_hash_table_remove (texts, "parameters");
+  if (parameters[0])
+    easel_image_add_text (texts, "parameters", parameters, strlen (parameters));
+}
+
 static void
 take_tag (GHashTable *texts, const GstTagList *tags, const char *tag, const char *key)
 {
@@ -321,14 +388,12 @@ take_tag (GHashTable *texts, const GstTagList *tags, const char *tag, const char
 }
 
 GHashTable *
-easel_video_read_texts (const char *path, GError **error)
+easel_video_gst_read_texts (const char *path, GError **error)
 {
   GstDiscovererInfo *info;
   GHashTable *texts;
   const GstTagList *tags;
 
-  if (easel_video_ends_with (path, ".webp"))
-    return easel_image_read_texts (path, error);
   if (!(info = discover (path, error)))
     return NULL;
   texts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -337,6 +402,7 @@ easel_video_read_texts (const char *path, GError **error)
   G_GNUC_END_IGNORE_DEPRECATIONS
   take_tag (texts, tags, GST_TAG_COMMENT, "parameters");
   take_tag (texts, tags, GST_TAG_DESCRIPTION, "easel");
+  split_comment (texts);
   gst_discoverer_info_unref (info);
   return texts;
 }
@@ -368,7 +434,7 @@ pull_frame (GstAppSink *sink, guint8 **rgb, int *width, int *height, double *fps
 }
 
 EaselPicture *
-easel_video_read (const char *path, int max_frames, GError **error)
+easel_video_gst_read (const char *path, int max_frames, GError **error)
 {
   g_autoptr (GPtrArray) frames = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GstElement) pipeline = NULL, source = NULL, sink = NULL;
@@ -382,8 +448,6 @@ easel_video_read (const char *path, int max_frames, GError **error)
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND, "There is no file %s.", path);
       return NULL;
     }
-  if (easel_video_ends_with (path, ".webp"))
-    return easel_video_webp_read (path, max_frames, error);
   if (!start (error))
     return NULL;
   pipeline = gst_parse_launch ("filesrc name=source ! decodebin ! videoconvert ! video/x-raw,format=RGB ! "

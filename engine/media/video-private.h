@@ -28,6 +28,8 @@ gboolean easel_video_gst_find (const EaselVideoContainer *container, const char 
                                const char **parser, GError **error);
 gboolean easel_video_gst_write (EaselPicture *clip, const char *path, const EaselVideoContainer *container,
                                 const EaselVideoOptions *options, const EaselImageTexts *texts, GError **error);
+EaselPicture *easel_video_gst_read (const char *path, int max_frames, GError **error);
+GHashTable *easel_video_gst_read_texts (const char *path, GError **error);
 
 /* Pictures of an animation that is being read. */
 typedef struct
@@ -50,5 +52,12 @@ EaselPicture *easel_video_frames_finish (EaselVideoFrames *self, int max_frames,
 gboolean easel_video_webp_write (EaselPicture *clip, const char *path, const EaselVideoOptions *options,
                                  const EaselImageTexts *texts, GError **error);
 EaselPicture *easel_video_webp_read (const char *path, int max_frames, GError **error);
+gboolean easel_video_gif_write (EaselPicture *clip, const char *path, const EaselVideoOptions *options,
+                                const EaselImageTexts *texts, GError **error);
+EaselPicture *easel_video_gif_read (const char *path, int max_frames, GError **error);
+GHashTable *easel_video_gif_read_texts (const char *path, GError **error);
+gboolean easel_video_apng_write (EaselPicture *clip, const char *path, const EaselVideoOptions *options,
+                                 const EaselImageTexts *texts, GError **error);
+EaselPicture *easel_video_apng_read (const char *path, int max_frames, GError **error);
 
 G_END_DECLS

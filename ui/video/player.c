@@ -171,7 +171,7 @@ easel_player_fail (EaselPlayer *self, char *sentence)
 EaselPlayer *
 easel_player_new_for_file (const char *path)
 {
-  return easel_video_is_container (path) ? easel_file_player_new (path) : easel_frames_player_new (NULL, path);
+  return easel_video_is_animation (path) ? easel_frames_player_new (NULL, path) : easel_file_player_new (path);
 }
 
 EaselPlayer *
