@@ -36,11 +36,11 @@ struct _EaselEngine
   GObject parent_instance;
 
   /* Never change */
-  char **roots;
   GThread *thread;
   int threads;
   char *device_name, *device_kind, *device_note;
   guint64 card_limit;
+  guint64 budget;
 
   EaselDevice *device; /* behind both slots' locks */
   Slot working, planning;
@@ -48,6 +48,7 @@ struct _EaselEngine
   /* Behind the lock */
   GMutex lock;
   GCond wake;
+  char **roots;
   GQueue queue;      /* EaselJob, full references */
   EaselJob *running; /* borrowed from the worker */
   gboolean stop, unload;
@@ -109,11 +110,30 @@ model_at (const char *path)
   return g_file_test (index, G_FILE_TEST_EXISTS) ? g_canonicalize_filename (path, NULL) : NULL;
 }
 
+static char **
+dup_roots (EaselEngine *self)
+{
+  g_mutex_lock (&self->lock);
+  char **roots = g_strdupv (self->roots);
+  g_mutex_unlock (&self->lock);
+  return roots;
+}
+
+void
+easel_engine_set_model_roots (EaselEngine *self, const char *const *roots)
+{
+  g_mutex_lock (&self->lock);
+  g_strfreev (self->roots);
+  self->roots = g_strdupv ((char **) roots);
+  g_mutex_unlock (&self->lock);
+}
+
 char *
 easel_engine_find_model (EaselEngine *self, const char *model, GError **error)
 {
   const char *name = model && *model ? model : DEFAULT_MODEL;
   char *found = NULL;
+  g_auto (GStrv) roots = dup_roots (self);
   if (strlen (name) > 4096)
     name = "";
   if (strchr (name, '/') && (found = model_at (name)))
@@ -124,9 +144,9 @@ easel_engine_find_model (EaselEngine *self, const char *model, GError **error)
                    "The folder %s is no model: it has no model_index.json. Name the folder that has one.", name);
       return NULL;
     }
-  for (guint i = 0; !g_path_is_absolute (name) && !strstr (name, "..") && self->roots[i]; i++)
+  for (guint i = 0; !g_path_is_absolute (name) && !strstr (name, "..") && roots[i]; i++)
     {
-      g_autofree char *path = g_build_filename (self->roots[i], name, NULL);
+      g_autofree char *path = g_build_filename (roots[i], name, NULL);
       if (*name && (found = model_at (path)))
         return found;
     }
@@ -149,7 +169,8 @@ easel_engine_find_model (EaselEngine *self, const char *model, GError **error)
 GPtrArray *
 easel_engine_list_models (EaselEngine *self)
 {
-  return easel_model_folder_list ((const char *const *) self->roots);
+  g_auto (GStrv) roots = dup_roots (self);
+  return easel_model_folder_list ((const char *const *) roots);
 }
 
 const char *
@@ -162,6 +183,12 @@ const char *
 easel_engine_device_note (EaselEngine *self)
 {
   return self->device_note;
+}
+
+guint64
+easel_engine_get_memory_budget (EaselEngine *self)
+{
+  return self->budget;
 }
 
 EaselDevice *
@@ -599,6 +626,7 @@ easel_engine_new (const EaselEngineSettings *settings, GError **error)
                                 : settings->device && g_str_has_prefix (settings->device, "cuda") ? settings->device
                                                                                                  : "cuda");
   self->card_limit = settings->card_limit;
+  self->budget = easel_plan_budget (device, device->memory_used);
   self->threads = settings->threads;
   self->roots = settings->model_roots ? g_strdupv ((char **) settings->model_roots) : g_new0 (char *, 1);
   self->thread = g_thread_new ("easel-engine", worker, self);

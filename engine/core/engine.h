@@ -51,9 +51,14 @@ gboolean easel_engine_meter (EaselEngine *self, EaselRequest *request, EaselToke
  * starter model. NOT_FOUND lists what there is. Caller frees. */
 char *easel_engine_find_model (EaselEngine *self, const char *model, GError **error);
 GPtrArray *easel_engine_list_models (EaselEngine *self); /* EaselModelInfo */
+/* Looks for models in these folders (NULL-terminated) from now on. Any thread. */
+void easel_engine_set_model_roots (EaselEngine *self, const char *const *roots);
 const char *easel_engine_device_name (EaselEngine *self);
 /* Why a card that is there is not used, a sentence; NULL when there is nothing to say. */
 const char *easel_engine_device_note (EaselEngine *self);
+/* Bytes a job may use on this device when nothing else does (see easel_plan_budget); G_MAXUINT64 when there is no
+ * telling. Any thread. */
+guint64 easel_engine_get_memory_budget (EaselEngine *self);
 /* Borrowed, for tests and benchmarks (memory used, failing allocations); only while no job runs. */
 EaselDevice *easel_engine_get_device (EaselEngine *self);
 

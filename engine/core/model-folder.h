@@ -46,6 +46,7 @@ typedef struct
 {
   char *name, *path, *pipeline_class, *licence, *dtype;
   guint64 bytes;       /* of the files one run needs */
+  guint64 largest;     /* of those of the largest component */
   int default_size;    /* pixels on a side, 0 unknown */
   char *problem;       /* NULL, or why it cannot be used */
 } EaselModelInfo;
@@ -54,5 +55,17 @@ void easel_model_info_free (EaselModelInfo *info);
  * (models--OWNER--NAME/snapshots/REVISION); EaselModelInfo, sorted by name; of one name the first root wins. Never
  * fails. */
 GPtrArray *easel_model_folder_list (const char *const *roots);
+
+/* Whether weights fit a device, before anything is known about the request. */
+typedef enum
+{
+  EASEL_FIT_UNKNOWN,
+  EASEL_FIT_WHOLE,    /* all at once */
+  EASEL_FIT_IN_PARTS, /* one component after the other: slower */
+  EASEL_FIT_NOT,
+} EaselFit;
+/* weights, largest: bytes of all components and of the largest, 0 unknown. budget: bytes a job may use, of which an
+ * eighth is left for what it computes; G_MAXUINT64 unknown. */
+EaselFit easel_fit (guint64 weights, guint64 largest, guint64 budget);
 
 G_END_DECLS

@@ -144,6 +144,7 @@ look_at (const char *path)
     {
       const char *component = components->pdata[i];
       g_autofree char *dir = easel_model_folder_dir (folder, component);
+      guint64 before = info->bytes;
       info->bytes += plain_bytes (dir);
       if (!needs_weights (component))
         continue;
@@ -153,12 +154,27 @@ look_at (const char *path)
         info->problem = g_strdup (local->message);
       for (guint k = 0; files && k < files->len; k++)
         info->bytes += file_size (files->pdata[k]);
+      info->largest = MAX (info->largest, info->bytes - before);
       if (files && !strcmp (component, "transformer"))
         info->dtype = guess_dtype (files->pdata[0]);
     }
   if (!info->problem && !easel_pipeline_class_find (info->pipeline_class, &error))
     info->problem = g_strdup (error->message);
   return info;
+}
+
+EaselFit
+easel_fit (guint64 weights, guint64 largest, guint64 budget)
+{
+  const guint64 room = budget - budget / 8;
+
+  if (weights == 0 || budget == G_MAXUINT64)
+    return EASEL_FIT_UNKNOWN;
+  if (weights <= room)
+    return EASEL_FIT_WHOLE;
+  if (largest == 0)
+    return EASEL_FIT_UNKNOWN;
+  return largest <= room ? EASEL_FIT_IN_PARTS : EASEL_FIT_NOT;
 }
 
 static void

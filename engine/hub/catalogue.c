@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/hub/catalogue.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "engine/hub/hub-private.h"
+#include "engine/recipes/yaml.h"
 
-#define MAX_BYTES (1 << 20)
 #define MAX_ENTRIES 1000
 #define MAX_FILES 200
 
@@ -34,65 +32,41 @@ easel_catalogue_entry_free (EaselCatalogueEntry *e)
 /* Where we are, for errors; the first error stays. */
 typedef struct
 {
-  yaml_document_t *document;
   const char *where;
   GError **error;
   gboolean failed;
 } Reader;
 
 static void
-bad (Reader *r, const yaml_node_t *node, const char *what)
+bad (Reader *r, const EaselYaml *node, const char *what)
 {
   if (!r->failed)
-    g_set_error (r->error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s, line %d: %s.", r->where,
-                 node ? (int) node->start_mark.line + 1 : 1, what);
+    g_set_error (r->error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s, line %u: %s.", r->where, node->line, what);
   r->failed = TRUE;
-}
-
-static const char *
-scalar (const yaml_node_t *node)
-{
-  return node && node->type == YAML_SCALAR_NODE && strlen ((char *) node->data.scalar.value) == node->data.scalar.length
-           ? (const char *) node->data.scalar.value : NULL;
-}
-
-static yaml_node_t *
-member (Reader *r, yaml_node_t *map, const char *name)
-{
-  if (map->type != YAML_MAPPING_NODE)
-    return NULL;
-  for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top; p++)
-    {
-      const char *key = scalar (yaml_document_get_node (r->document, p->key));
-      if (key && strcmp (key, name) == 0)
-        return yaml_document_get_node (r->document, p->value);
-    }
-  return NULL;
 }
 
 /* Refuses members that nobody reads: a misspelt one would be silently lost. */
 static void
-only (Reader *r, yaml_node_t *map, const char *const *names)
+only (Reader *r, EaselYaml *map, const char *const *names)
 {
-  for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top; p++)
+  for (guint i = 0; i < map->items->len; i += 2)
     {
-      yaml_node_t *node = yaml_document_get_node (r->document, p->key);
-      const char *key = scalar (node);
+      const EaselYaml *key = map->items->pdata[i];
 
-      if (!key || !g_strv_contains (names, key))
+      if (!g_strv_contains (names, key->text))
         {
-          g_autofree char *shown = easel_hub_printable (key);
+          g_autofree char *shown = easel_hub_printable (key->text);
           g_autofree char *what = g_strdup_printf ("\xe2\x80\x9c%s\xe2\x80\x9d is not known here", shown);
-          bad (r, node, what);
+          bad (r, key, what);
         }
     }
 }
 
 static char *
-text (Reader *r, yaml_node_t *map, const char *name, gboolean required)
+text (Reader *r, EaselYaml *map, const char *name, gboolean required)
 {
-  yaml_node_t *node = member (r, map, name);
-  const char *value = scalar (node);
+  const EaselYaml *node = easel_yaml_find (map, name);
+  const char *value = node ? node->text : NULL;
 
   if ((!node && required) || (node && (!value || !*value || strlen (value) > 1000)))
     {
@@ -103,13 +77,12 @@ text (Reader *r, yaml_node_t *map, const char *name, gboolean required)
 }
 
 static gint64
-bytes (Reader *r, yaml_node_t *map, const char *name)
+bytes (Reader *r, EaselYaml *map, const char *name)
 {
-  yaml_node_t *node = member (r, map, name);
-  const char *value = scalar (node);
+  const EaselYaml *node = easel_yaml_find (map, name);
   gint64 number = -1;
 
-  if (node && (!value || !g_ascii_string_to_signed (value, 10, 0, (gint64) 1 << 50, &number, NULL)))
+  if (node && (!node->text || !g_ascii_string_to_signed (node->text, 10, 0, (gint64) 1 << 50, &number, NULL)))
     {
       g_autofree char *what = g_strdup_printf ("%s must be a whole number", name);
       bad (r, node, what);
@@ -119,21 +92,21 @@ bytes (Reader *r, yaml_node_t *map, const char *name)
 }
 
 static void
-read_files (Reader *r, yaml_node_t *list, GPtrArray *files)
+read_files (Reader *r, EaselYaml *list, GPtrArray *files)
 {
   static const char *const names[] = { "path", "bytes", "about", "sha256", NULL };
 
-  if (list->type != YAML_SEQUENCE_NODE || list->data.sequence.items.top - list->data.sequence.items.start > MAX_FILES)
+  if (list->kind != EASEL_YAML_LIST || list->items->len > MAX_FILES)
     {
       bad (r, list, "files must be a list, and not a long one");
       return;
     }
-  for (yaml_node_item_t *i = list->data.sequence.items.start; i < list->data.sequence.items.top && !r->failed; i++)
+  for (guint i = 0; i < list->items->len && !r->failed; i++)
     {
-      yaml_node_t *node = yaml_document_get_node (r->document, *i);
+      EaselYaml *node = list->items->pdata[i];
       EaselCatalogueFile *file;
 
-      if (node->type != YAML_MAPPING_NODE)
+      if (node->kind != EASEL_YAML_MAP)
         {
           bad (r, node, "a file must have a path");
           return;
@@ -153,7 +126,7 @@ read_files (Reader *r, yaml_node_t *list, GPtrArray *files)
 }
 
 static void
-check_entry (Reader *r, yaml_node_t *node, const EaselCatalogueEntry *e)
+check_entry (Reader *r, EaselYaml *node, const EaselCatalogueEntry *e)
 {
   static const char *const kinds[] = { "image", "video", "image-to-video", NULL };
 
@@ -172,17 +145,17 @@ check_entry (Reader *r, yaml_node_t *node, const EaselCatalogueEntry *e)
 }
 
 static EaselCatalogueEntry *
-read_entry (Reader *r, yaml_node_t *node)
+read_entry (Reader *r, EaselYaml *node)
 {
   static const char *const names[] = { "name",   "title", "kind",     "repository", "revision", "precision", "class",
-                                       "good_for", "licence", "download", "memory",  "size",   "files",     NULL };
+                                       "good_for", "licence", "download", "memory",  "largest", "size",   "files",   NULL };
   static const char *const licence_names[] = { "name", "link", NULL };
   EaselCatalogueEntry *e = g_new0 (EaselCatalogueEntry, 1);
-  yaml_node_t *licence, *files;
+  EaselYaml *licence, *files;
   gint64 size;
 
   e->files = g_ptr_array_new_with_free_func ((GDestroyNotify) file_free);
-  if (node->type != YAML_MAPPING_NODE)
+  if (node->kind != EASEL_YAML_MAP)
     {
       bad (r, node, "a model must have a name and the rest");
       return e;
@@ -198,14 +171,15 @@ read_entry (Reader *r, yaml_node_t *node)
   e->good_for = text (r, node, "good_for", TRUE);
   e->download = bytes (r, node, "download");
   e->memory = bytes (r, node, "memory");
+  e->largest = bytes (r, node, "largest");
   size = bytes (r, node, "size");
   e->size = (int) CLAMP (size, 0, 65536);
   if (!e->revision)
     e->revision = g_strdup ("main");
   if (!e->precision)
     e->precision = g_strdup ("auto");
-  licence = member (r, node, "licence");
-  if (licence && licence->type == YAML_MAPPING_NODE)
+  licence = easel_yaml_find (node, "licence");
+  if (licence && licence->kind == EASEL_YAML_MAP)
     {
       only (r, licence, licence_names);
       e->licence_name = text (r, licence, "name", TRUE);
@@ -213,7 +187,7 @@ read_entry (Reader *r, yaml_node_t *node)
     }
   else
     bad (r, node, "licence must have a name and a link");
-  if ((files = member (r, node, "files")))
+  if ((files = easel_yaml_find (node, "files")))
     read_files (r, files, e->files);
   check_entry (r, node, e);
   return e;
@@ -233,18 +207,18 @@ put (GPtrArray *entries, EaselCatalogueEntry *entry)
 }
 
 static void
-read_models (Reader *r, yaml_node_t *list, gboolean own, GPtrArray *entries)
+read_models (Reader *r, EaselYaml *list, gboolean own, GPtrArray *entries)
 {
   g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 
-  if (list->type != YAML_SEQUENCE_NODE || list->data.sequence.items.top - list->data.sequence.items.start > MAX_ENTRIES)
+  if (list->kind != EASEL_YAML_LIST || list->items->len > MAX_ENTRIES)
     {
       bad (r, list, "models must be a list, and not a long one");
       return;
     }
-  for (yaml_node_item_t *i = list->data.sequence.items.start; i < list->data.sequence.items.top && !r->failed; i++)
+  for (guint i = 0; i < list->items->len && !r->failed; i++)
     {
-      yaml_node_t *node = yaml_document_get_node (r->document, *i);
+      EaselYaml *node = list->items->pdata[i];
       EaselCatalogueEntry *entry = read_entry (r, node);
 
       if (!r->failed && !g_hash_table_add (seen, g_strdup (entry->name)))
@@ -262,27 +236,13 @@ easel_catalogue_parse (const char *text_in, gsize n, const char *where, gboolean
                        GError **error)
 {
   static const char *const names[] = { "version", "models", NULL };
-  yaml_parser_t parser;
-  yaml_document_t document;
-  Reader r = { &document, where, error, FALSE };
-  yaml_node_t *root, *models;
+  Reader r = { where, error, FALSE };
+  g_autoptr (EaselYaml) root = easel_yaml_parse (text_in, n, where, error);
+  EaselYaml *models = easel_yaml_find (root, "models");
 
-  if (n > MAX_BYTES || !yaml_parser_initialize (&parser))
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s is larger than a catalogue can be.", where);
-      return FALSE;
-    }
-  yaml_parser_set_input_string (&parser, (const unsigned char *) text_in, n);
-  if (!yaml_parser_load (&parser, &document))
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s, line %d: %s.", where,
-                   (int) parser.problem_mark.line + 1, parser.problem ? parser.problem : "not YAML");
-      yaml_parser_delete (&parser);
-      return FALSE;
-    }
-  root = yaml_document_get_root_node (&document);
-  models = root ? member (&r, root, "models") : NULL;
-  if (!root || root->type != YAML_MAPPING_NODE || !models)
+  if (!root)
+    return FALSE;
+  if (!models)
     bad (&r, root, "a catalogue has a version and models");
   else
     {
@@ -296,8 +256,6 @@ easel_catalogue_parse (const char *text_in, gsize n, const char *where, gboolean
       if (!r.failed)
         read_models (&r, models, own, entries);
     }
-  yaml_document_delete (&document);
-  yaml_parser_delete (&parser);
   return !r.failed;
 }
 

@@ -30,6 +30,7 @@ typedef struct
   char *licence_name, *licence_link;
   gint64 download;      /* bytes that one run needs, about; -1 unknown */
   gint64 memory;        /* bytes of the weights when all are resident, about; -1 unknown */
+  gint64 largest;       /* bytes of the largest component, about; -1 unknown */
   int size;             /* pixels on the long side it was made for; 0 unknown */
   GPtrArray *files;     /* EaselCatalogueFile; may be empty */
   gboolean own;         /* from the person's file */
