@@ -170,7 +170,7 @@ cli_hub_orphans (const CliArgs *args)
 
   if (!settings)
     return cli_failed (error);
-  found = easel_hub_orphans (settings->cache_dir, !args->dry_run);
+  found = easel_hub_orphans (settings->cache_dir, NULL, !args->dry_run);
   for (guint i = 0; i < found->len; i++)
     {
       const EaselHubOrphan *orphan = found->pdata[i];

@@ -7,6 +7,7 @@
 #include <glib/gi18n.h>
 #include <locale.h>
 
+#include "app/hub-environment.h"
 #include "app/places.h"
 #include "ui/application.h"
 
@@ -15,7 +16,8 @@ main (int argc, char **argv)
 {
   g_autoptr (EaselApplication) application = NULL;
   g_auto (GStrv) roots = NULL;
-  g_autofree char *pictures = NULL, *data = NULL, *catalogue = NULL;
+  g_autofree char *pictures = NULL, *data = NULL, *catalogue = NULL, *own_catalogue = NULL, *login = NULL;
+  g_autoptr (EaselHubSettings) hub = NULL;
   const char *base = g_get_user_special_dir (G_USER_DIRECTORY_PICTURES);
   EaselApplicationSettings settings = { 0 };
 
@@ -32,7 +34,11 @@ main (int argc, char **argv)
   settings.model_roots = (const char *const *) roots;
   settings.pictures_folder = pictures;
   settings.data_folder = data;
+  hub = hub_environment_settings ();
   settings.catalogue = catalogue = easel_places_catalogue ();
+  own_catalogue = easel_places_own_catalogue ();
+  login = hub_environment_login_path ();
+  settings.hub = (EaselHubClientPlaces){ hub, catalogue, own_catalogue, login };
   application = easel_application_new (&settings);
   return g_application_run (G_APPLICATION (application), argc, argv);
 }

@@ -16,6 +16,8 @@ struct _EaselApplication
   EaselEngine *engine;
   EaselGallery *gallery;
   EaselQueue *queue;
+  EaselHubClientPlaces hub_places; /* owned strings and settings */
+  EaselHubClient *hub;
   char *problem;
   guint inhibited; /* cookie while something is being made */
 };
@@ -44,6 +46,12 @@ EaselQueue *
 easel_application_get_queue (EaselApplication *self)
 {
   return self->queue;
+}
+
+EaselHubClient *
+easel_application_get_hub (EaselApplication *self)
+{
+  return self->hub;
 }
 
 GSettings *
@@ -147,6 +155,13 @@ open_rooms (EaselApplication *self)
   settings.threads = g_settings_get_int (self->settings, "threads");
   self->engine = easel_engine_new (&settings, &error);
   if (self->engine)
+    {
+      g_autofree char *downloads = g_build_filename (self->data_folder, "downloads.json", NULL);
+
+      self->hub = easel_hub_client_new (&self->hub_places, G_APPLICATION (self), self->settings, self->engine,
+                                        (const char *const *) self->model_roots, downloads);
+    }
+  if (self->engine)
     self->gallery = easel_gallery_open (index, *chosen ? chosen : self->pictures_folder, &rebuilt, &error);
   if (self->gallery)
     self->queue = easel_queue_new (waiting, self->engine, self->gallery, NULL, &error);
@@ -208,6 +223,7 @@ easel_application_shutdown (GApplication *app)
   if (self->queue)
     g_object_run_dispose (G_OBJECT (self->queue)); /* stops the job; its row stays for the next start */
   g_clear_object (&self->queue);
+  g_clear_object (&self->hub);
   g_clear_object (&self->gallery);
   g_clear_object (&self->engine);
   G_APPLICATION_CLASS (easel_application_parent_class)->shutdown (app);
@@ -224,6 +240,10 @@ easel_application_finalize (GObject *object)
   g_free (self->data_folder);
   g_free (self->catalogue);
   g_free (self->problem);
+  easel_hub_settings_free ((EaselHubSettings *) self->hub_places.base);
+  g_free ((char *) self->hub_places.catalogue);
+  g_free ((char *) self->hub_places.own_catalogue);
+  g_free ((char *) self->hub_places.login_file);
   G_OBJECT_CLASS (easel_application_parent_class)->finalize (object);
 }
 
@@ -322,5 +342,9 @@ easel_application_new (const EaselApplicationSettings *settings)
   self->pictures_folder = g_strdup (settings->pictures_folder);
   self->data_folder = g_strdup (settings->data_folder);
   self->catalogue = g_strdup (settings->catalogue);
+  self->hub_places.base = easel_hub_settings_copy (settings->hub.base);
+  self->hub_places.catalogue = g_strdup (settings->hub.catalogue);
+  self->hub_places.own_catalogue = g_strdup (settings->hub.own_catalogue);
+  self->hub_places.login_file = g_strdup (settings->hub.login_file);
   return self;
 }

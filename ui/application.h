@@ -10,6 +10,7 @@
 #include "engine/core/engine.h"
 #include "engine/gallery/gallery.h"
 #include "engine/queue/queue.h"
+#include "ui/models/hub-client.h"
 
 G_BEGIN_DECLS
 
@@ -23,8 +24,9 @@ typedef struct
 {
   const char *const *model_roots; /* NULL-terminated, first wins */
   const char *pictures_folder;    /* where new pictures go unless the person chose another */
-  const char *data_folder;        /* the gallery's index, the queue, presets */
+  const char *data_folder;        /* the gallery's index, the queues, presets */
   const char *catalogue;          /* file of the known models, or NULL */
+  EaselHubClientPlaces hub;
 } EaselApplicationSettings;
 
 EaselApplication *easel_application_new (const EaselApplicationSettings *settings);
@@ -36,6 +38,7 @@ EaselApplication *easel_application_get (void);
 EaselEngine *easel_application_get_engine (EaselApplication *self);
 EaselGallery *easel_application_get_gallery (EaselApplication *self);
 EaselQueue *easel_application_get_queue (EaselApplication *self);
+EaselHubClient *easel_application_get_hub (EaselApplication *self);
 GSettings *easel_application_get_settings (EaselApplication *self);
 /* Where the program keeps its own files. Borrowed. */
 const char *easel_application_get_data_folder (EaselApplication *self);

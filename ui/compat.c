@@ -15,9 +15,11 @@ typedef struct
   gpointer user_data;
 } Answer;
 
+/* Of a question. */
 static void
 answer_free (gpointer data, GClosure *closure)
 {
+  g_clear_object (&((Answer *) data)->user_data);
   g_free (data);
 }
 
@@ -36,7 +38,7 @@ easel_compat_confirm (GtkWidget *parent, const char *heading, const char *body, 
   AdwResponseAppearance look = destructive ? ADW_RESPONSE_DESTRUCTIVE : ADW_RESPONSE_SUGGESTED;
 
   answer->confirmed = confirmed;
-  answer->user_data = user_data;
+  answer->user_data = user_data ? g_object_ref (user_data) : NULL;
 #if ADW_CHECK_VERSION (1, 5, 0)
   AdwAlertDialog *dialog = ADW_ALERT_DIALOG (adw_alert_dialog_new (heading, body));
   adw_alert_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "ok", label, NULL);

@@ -10,7 +10,8 @@
 G_BEGIN_DECLS
 
 typedef void (*EaselConfirmed) (gpointer user_data);
-/* Asks; `confirmed` is called only when the person agreed. destructive colours the button red. */
+/* Asks; `confirmed` is called only when the person agreed. destructive colours the button red. user_data: a GObject,
+ * kept until the answer, or NULL. */
 void easel_compat_confirm (GtkWidget *parent, const char *heading, const char *body, const char *label,
                            gboolean destructive, EaselConfirmed confirmed, gpointer user_data);
 

@@ -147,8 +147,9 @@ check_entry (Reader *r, EaselYaml *node, const EaselCatalogueEntry *e)
 static EaselCatalogueEntry *
 read_entry (Reader *r, EaselYaml *node)
 {
-  static const char *const names[] = { "name",   "title", "kind",     "repository", "revision", "precision", "class",
-                                       "good_for", "licence", "download", "memory",  "largest", "size",   "files",   NULL };
+  static const char *const names[] = { "name",     "title",   "kind",   "repository", "revision", "precision", "class",
+                                       "good_for", "licence", "download", "memory",   "largest",  "size",      "files",
+                                       NULL };
   static const char *const licence_names[] = { "name", "link", NULL };
   EaselCatalogueEntry *e = g_new0 (EaselCatalogueEntry, 1);
   EaselYaml *licence, *files;

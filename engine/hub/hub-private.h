@@ -48,6 +48,9 @@ gboolean easel_hub_cancelled (EaselHubSession *self, GError **error); /* TRUE wi
 /* An errno of the drive as reason and sentence. Returns FALSE. */
 gboolean easel_hub_fail_errno (EaselHubSession *self, int code, const char *doing, const char *path, GError **error);
 
+/* TRUE when a download that runs with the one would go otherwise with the other. */
+gboolean easel_hub_settings_differ (const EaselHubSettings *a, const EaselHubSettings *b);
+
 /* ---- names.c ----------------------------------------------------------------------------------------------------- */
 
 /* "name" or "owner/name" of letters, digits, '-', '_', '.'; at most 96; huggingface_hub's rules. */

@@ -470,12 +470,16 @@ easel_hub_new (const EaselHubSettings *settings)
 void
 easel_hub_set_settings (EaselHub *self, const EaselHubSettings *settings)
 {
+  gboolean differ;
+
   g_mutex_lock (&self->lock);
+  differ = easel_hub_settings_differ (self->settings, settings);
   easel_hub_settings_free (self->settings);
   self->settings = easel_hub_settings_copy (settings);
-  self->generation++;
+  self->generation += differ;
   g_mutex_unlock (&self->lock);
-  easel_hub_network_changed (self);
+  if (differ)
+    easel_hub_network_changed (self);
 }
 
 static EaselDownload *
@@ -589,13 +593,9 @@ void
 easel_hub_forget (EaselHub *self, EaselDownload *download)
 {
   EaselDownloadState state = easel_download_get_state (download);
-  gboolean busy;
   guint at;
 
-  g_mutex_lock (&self->lock);
-  busy = self->current == download;
-  g_mutex_unlock (&self->lock);
-  if (busy || !g_list_store_find (self->list, download, &at) ||
+  if (!g_list_store_find (self->list, download, &at) ||
       (state != EASEL_DOWNLOAD_DONE && state != EASEL_DOWNLOAD_FAILED && state != EASEL_DOWNLOAD_CANCELLED))
     return;
   if (state == EASEL_DOWNLOAD_FAILED)

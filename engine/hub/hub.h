@@ -296,8 +296,8 @@ typedef struct
   gint64 bytes;
 } EaselHubOrphan;
 void easel_hub_orphan_free (EaselHubOrphan *orphan);
-/* Files in the cache's model folders that no snapshot uses; what a running program holds a lock on is left out.
- * remove: delete them too. Never fails. Blocking. */
-GPtrArray *easel_hub_orphans (const char *cache_dir, gboolean remove);
+/* Files in the cache's model folders that no snapshot uses; what a running program holds a lock on is left out, and the
+ * repositories in `keep` (NULL-terminated, or NULL). remove: delete them too. Never fails. Blocking. */
+GPtrArray *easel_hub_orphans (const char *cache_dir, const char *const *keep, gboolean remove);
 
 G_END_DECLS

@@ -458,7 +458,7 @@ orphans_of_repo (const char *cache_dir, const char *repo, gboolean remove, GPtrA
 }
 
 GPtrArray *
-easel_hub_orphans (const char *cache_dir, gboolean remove)
+easel_hub_orphans (const char *cache_dir, const char *const *keep, gboolean remove)
 {
   GPtrArray *found = g_ptr_array_new_with_free_func ((GDestroyNotify) easel_hub_orphan_free);
   g_auto (GStrv) folders = list_dir (cache_dir);
@@ -467,7 +467,7 @@ easel_hub_orphans (const char *cache_dir, gboolean remove)
     {
       g_autofree char *repo = easel_hub_repo_from_folder (*folder);
 
-      if (repo)
+      if (repo && !(keep && g_strv_contains (keep, repo)))
         orphans_of_repo (cache_dir, repo, remove, found);
     }
   return found;

@@ -47,6 +47,15 @@ easel_hub_settings_copy (const EaselHubSettings *settings)
   return self;
 }
 
+gboolean
+easel_hub_settings_differ (const EaselHubSettings *a, const EaselHubSettings *b)
+{
+  return g_strcmp0 (a->endpoint, b->endpoint) != 0 || g_strcmp0 (a->token, b->token) != 0 ||
+         g_strcmp0 (a->proxy, b->proxy) != 0 || g_strcmp0 (a->no_proxy, b->no_proxy) != 0 ||
+         g_strcmp0 (a->ca_file, b->ca_file) != 0 || a->offline != b->offline || a->no_links != b->no_links ||
+         a->connections != b->connections || a->rate != b->rate || a->keep_free != b->keep_free;
+}
+
 void
 easel_hub_settings_free (EaselHubSettings *settings)
 {

@@ -365,26 +365,47 @@ class Server(ThreadingHTTPServer):
     def handle_error(self, request, client_address):
         pass
 
+    def process_request(self, request, client_address):
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
 
 class Hub:
     def __init__(self, seed=0):
+        self.ports = (0, 0)
         self.rng, self.lock = random.Random(seed), threading.Lock()
         self.repos, self.tokens, self.moved, self.log, self.fault = {}, {}, {}, [], None
         self.page, self.endless, self.no_ranges, self.rate, self.stall = 1000, 0, False, 0, 1.0
-        self.api, self.store = Server(("127.0.0.1", 0), Handler), Server(("127.0.0.1", 0), Handler)
+        self.open()
         self.endpoint = f"http://127.0.0.1:{self.api.server_port}"
         self.storage_url = f"http://localhost:{self.store.server_port}"
+
+    def open(self):
+        """Listens; after close() again on the same ports, as a network that comes back."""
+        self.api, self.store = (Server(("127.0.0.1", port), Handler) for port in self.ports)
+        self.ports = (self.api.server_port, self.store.server_port)
         for server, storage in ((self.api, False), (self.store, True)):
-            server.hub, server.storage = self, storage
+            server.hub, server.storage, server.connections = self, storage, set()
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def add(self, repo):
         self.repos[repo.name] = repo
         return repo
 
-    def close(self):
+    def close(self, cut=False):
+        """cut: connections that are open too."""
         for server in (self.api, self.store):
             server.shutdown()
+            server.socket.close()
+            for connection in list(server.connections) if cut else ():
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
             server.server_close()
 
 
@@ -405,16 +426,18 @@ def sana(rng, scale=1, cls="SanaPipeline"):
              "transformer": ["diffusers", "SanaTransformer2DModel"], "vae": ["diffusers", "AutoencoderDC"]}
     shards = lambda stem, sizes, v="": {
         f"{stem}{v}-{i + 1:05}-of-{len(sizes):05}.safetensors": safetensors(rng, s) for i, s in enumerate(sizes)}
+    index_of = lambda stem, n: json.dumps({"weight_map": {
+        f"w{i}": f"{stem}-{i + 1:05}-of-{n:05}.safetensors" for i in range(n)}}).encode()
     files = {"model_index.json": json.dumps(index).encode(), "README.md": b"---\nlicense: other\n---\n# Sana\n",
              ".gitattributes": b"*.safetensors filter=lfs\n", "LICENSE.txt": b"terms\n",
              "scheduler/scheduler_config.json": b'{"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -Infinity}',
              "tokenizer/tokenizer.json": rng.randbytes(40 * kib), "tokenizer/tokenizer_config.json": b"{}",
              "transformer/config.json": b'{"_class_name": "SanaTransformer2DModel"}',
              "transformer/diffusion_pytorch_model.bf16.safetensors": File(safetensors(rng, 300 * kib), xet=True),
-             "transformer/diffusion_pytorch_model.safetensors.index.json": b"{}",
+             "transformer/diffusion_pytorch_model.safetensors.index.json": index_of("diffusion_pytorch_model", 2),
              "transformer/diffusion_pytorch_model.int4.safetensors": safetensors(rng, 20 * kib),
-             "text_encoder/config.json": b"{}", "text_encoder/model.safetensors.index.json": b"{}",
-             "text_encoder/model.safetensors.index.bf16.json": b'{"v": 1}',
+             "text_encoder/config.json": b"{}", "text_encoder/model.safetensors.index.json": index_of("model", 2),
+             "text_encoder/model.safetensors.index.bf16.json": index_of("model.bf16", 2),
              "vae/config.json": b'{"latent_channels": 32}', "vae/diffusion_pytorch_model.safetensors": safetensors(rng, 90 * kib)}
     files |= shards("transformer/diffusion_pytorch_model", [200 * kib, 60 * kib])
     files |= shards("text_encoder/model", [260 * kib, 30 * kib])

@@ -302,7 +302,7 @@ list_installed (void)
 static int
 list_orphans (gboolean remove)
 {
-  g_autoptr (GPtrArray) found = easel_hub_orphans (settings->cache_dir, remove);
+  g_autoptr (GPtrArray) found = easel_hub_orphans (settings->cache_dir, NULL, remove);
 
   for (guint i = 0; i < found->len; i++)
     {

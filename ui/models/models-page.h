@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * EaselModelsPage: the models that are installed: size, licence, and whether they fit this machine.
+ * EaselModelsPage: downloads, the models that are here, those that could be, and a search on the Hub.
  */
 #pragma once
 
@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 #define EASEL_TYPE_MODELS_PAGE (easel_models_page_get_type ())
 G_DECLARE_FINAL_TYPE (EaselModelsPage, easel_models_page, EASEL, MODELS_PAGE, AdwBin)
 
-/* Looks at the folders again. */
+/* Looks at the folders again, on a worker thread. */
 void easel_models_page_refresh (EaselModelsPage *self);
 
 G_END_DECLS
