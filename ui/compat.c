@@ -165,6 +165,94 @@ easel_compat_choose_folder (GtkWindow *parent, const char *title, EaselFileChose
   choose (parent, title, NULL, GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER, chosen, user_data);
 }
 
+typedef struct
+{
+  EaselOpened opened;
+  gpointer user_data;
+} Opening;
+
+static Opening *
+opening_new (EaselOpened opened, gpointer user_data)
+{
+  Opening *opening = g_new0 (Opening, 1);
+
+  opening->opened = opened;
+  opening->user_data = user_data;
+  return opening;
+}
+
+static void
+opening_finish (Opening *opening, const GError *error)
+{
+  gboolean told = error && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_autofree char *problem = NULL;
+
+#if GTK_CHECK_VERSION (4, 10, 0)
+  told = told && !g_error_matches (error, GTK_DIALOG_ERROR, GTK_DIALOG_ERROR_DISMISSED);
+#endif
+  problem = told ? g_strdup_printf (_ ("No other program could be started: %s"), error->message) : NULL;
+
+  opening->opened (problem, opening->user_data);
+  g_free (opening);
+}
+
+#if GTK_CHECK_VERSION (4, 10, 0)
+static void
+launched_cb (GObject *launcher, GAsyncResult *result, gpointer opening)
+{
+  g_autoptr (GError) error = NULL;
+
+  gtk_file_launcher_launch_finish (GTK_FILE_LAUNCHER (launcher), result, &error);
+  opening_finish (opening, error);
+}
+
+static void
+folder_opened_cb (GObject *launcher, GAsyncResult *result, gpointer opening)
+{
+  g_autoptr (GError) error = NULL;
+
+  gtk_file_launcher_open_containing_folder_finish (GTK_FILE_LAUNCHER (launcher), result, &error);
+  opening_finish (opening, error);
+}
+#else
+static void
+shown_cb (GObject *parent, GAsyncResult *result, gpointer opening)
+{
+  g_autoptr (GError) error = NULL;
+
+  gtk_show_uri_full_finish (GTK_WINDOW (parent), result, &error);
+  opening_finish (opening, error);
+}
+#endif
+
+void
+easel_compat_open_with (GtkWindow *parent, GFile *file, EaselOpened opened, gpointer user_data)
+{
+#if GTK_CHECK_VERSION (4, 10, 0)
+  g_autoptr (GtkFileLauncher) launcher = gtk_file_launcher_new (file);
+#if GTK_CHECK_VERSION (4, 12, 0)
+  gtk_file_launcher_set_always_ask (launcher, TRUE);
+#endif
+  gtk_file_launcher_launch (launcher, parent, NULL, launched_cb, opening_new (opened, user_data));
+#else
+  g_autofree char *uri = g_file_get_uri (file);
+  gtk_show_uri_full (parent, uri, GDK_CURRENT_TIME, NULL, shown_cb, opening_new (opened, user_data));
+#endif
+}
+
+void
+easel_compat_show_in_folder (GtkWindow *parent, GFile *file, EaselOpened opened, gpointer user_data)
+{
+#if GTK_CHECK_VERSION (4, 10, 0)
+  g_autoptr (GtkFileLauncher) launcher = gtk_file_launcher_new (file);
+  gtk_file_launcher_open_containing_folder (launcher, parent, NULL, folder_opened_cb, opening_new (opened, user_data));
+#else
+  g_autoptr (GFile) folder = g_file_get_parent (file);
+  g_autofree char *uri = g_file_get_uri (folder);
+  gtk_show_uri_full (parent, uri, GDK_CURRENT_TIME, NULL, shown_cb, opening_new (opened, user_data));
+#endif
+}
+
 /* ---- windows ---- */
 
 void

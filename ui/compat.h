@@ -28,6 +28,13 @@ void easel_compat_save_file (GtkWindow *parent, const char *title, const char *n
 void easel_compat_open_file (GtkWindow *parent, const char *title, EaselFileChosen chosen, gpointer user_data);
 void easel_compat_choose_folder (GtkWindow *parent, const char *title, EaselFileChosen chosen, gpointer user_data);
 
+/* Told when a program was asked to open a file: problem is NULL or a sentence. */
+typedef void (*EaselOpened) (const char *problem, gpointer user_data);
+/* Opens a file in another program, through the portal inside a sandbox; where GTK can, the person chooses which. */
+void easel_compat_open_with (GtkWindow *parent, GFile *file, EaselOpened opened, gpointer user_data);
+/* Shows a file among its neighbours in the file manager. */
+void easel_compat_show_in_folder (GtkWindow *parent, GFile *file, EaselOpened opened, gpointer user_data);
+
 /* Preferences as the platform shows them: pages are AdwPreferencesPage. */
 void easel_compat_present_preferences (GtkWidget *parent, const char *title, GPtrArray *pages);
 

@@ -67,6 +67,24 @@ easel_window_edit_request (EaselWindow *self, EaselRequest *request)
 }
 
 void
+easel_window_take_setting (EaselWindow *self, EaselRequest *request, const char *setting)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (easel_create_page_take_setting (self->create_page, request, setting, &error))
+    easel_window_toast (self, _ ("Taken over into Create."));
+  else
+    easel_window_toast (self, error->message);
+}
+
+void
+easel_window_search (EaselWindow *self, const char *words)
+{
+  adw_view_stack_set_visible_child_name (self->stack, "gallery");
+  easel_gallery_page_search (self->gallery_page, words);
+}
+
+void
 easel_window_open_file (EaselWindow *self, GFile *file)
 {
   g_autofree char *path = g_file_get_path (file);

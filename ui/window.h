@@ -20,6 +20,11 @@ void easel_window_open_file (EaselWindow *self, GFile *file);
 void easel_window_show_item (EaselWindow *self, gint64 id);
 /* Puts a request into Create and shows that page. */
 void easel_window_edit_request (EaselWindow *self, EaselRequest *request);
+/* Puts one setting of a request into Create ("prompt", "negative", "model", "size", "seed", "steps", "guidance",
+ * "sampler", "frames", "fps"); the page stays. */
+void easel_window_take_setting (EaselWindow *self, EaselRequest *request, const char *setting);
+/* Shows the gallery with these words searched for. */
+void easel_window_search (EaselWindow *self, const char *words);
 /* A sentence that goes away by itself. */
 void easel_window_toast (EaselWindow *self, const char *message);
 /* The window a widget is in; NULL before it is in one. */

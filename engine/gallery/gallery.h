@@ -55,6 +55,7 @@ typedef struct
   int width, height, n_frames; /* 0: not known */
   double seconds;          /* clips; 0: not known */
   gint64 bytes, created;   /* created: Unix seconds */
+  gint64 modified;         /* of the file, in nanoseconds since 1970: another one is another picture */
   char *model, *sampler, *prompt, *negative; /* "" when unknown */
   int steps;
   double guidance;
@@ -118,10 +119,13 @@ gboolean easel_gallery_set_tags (EaselGallery *self, gint64 id, const char *cons
 gboolean easel_gallery_set_stars_of (EaselGallery *self, const gint64 *ids, guint n, int stars, GError **error);
 gboolean easel_gallery_edit_tags_of (EaselGallery *self, const gint64 *ids, guint n, const char *const *add,
                                      const char *const *remove, GError **error);
-/* Moves the file to the desktop's trash; the row stays, marked, so that it can be undone. */
+/* Moves the file to the desktop's trash; the row stays, marked, so that it can be undone. UNSUPPORTED: there is no
+ * trash where the file lies. */
 gboolean easel_gallery_trash (EaselGallery *self, gint64 id, GError **error);
 /* Puts it back where it was (from the trash's own record). NOT_FOUND: the trash was emptied. */
 gboolean easel_gallery_untrash (EaselGallery *self, gint64 id, GError **error);
+/* Deletes the file and its row for good: only after asking, where there is no trash. */
+gboolean easel_gallery_delete (EaselGallery *self, gint64 id, GError **error);
 /* Takes the row out of the gallery; the file stays where it is and is not picked up again by a scan. */
 gboolean easel_gallery_forget (EaselGallery *self, gint64 id, GError **error);
 

@@ -198,7 +198,7 @@ easel_gallery_query (EaselGallery *self, const EaselGalleryQuery *query, GError 
 
 #define ITEM_COLUMNS                                                                                          \
   "id, path, kind, width, height, frames, bytes, created, model, sampler, prompt, negative, steps, guidance," \
-  " seed, stars, tags, request, state, seconds"
+  " seed, stars, tags, request, state, seconds, mtime"
 
 static char *
 column_text (sqlite3_stmt *statement, int column)
@@ -233,6 +233,7 @@ read_item (EaselGallery *self, sqlite3_stmt *s)
   item->request = g_strdup ((const char *) sqlite3_column_text (s, 17));
   item->missing = sqlite3_column_int (s, 18) == STATE_MISSING;
   item->seconds = sqlite3_column_double (s, 19);
+  item->modified = sqlite3_column_int64 (s, 20);
   return item;
 }
 

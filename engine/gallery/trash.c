@@ -54,9 +54,41 @@ easel_gallery_trash (EaselGallery *self, gint64 id, GError **error)
   if (g_file_trash (file, NULL, &problem) || g_error_matches (problem, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
     return TRUE;
   set_state (self, id, STATE_PRESENT, NULL);
-  g_set_error (error, EASEL_ERROR, EASEL_ERROR_IO,
+  g_set_error (error, EASEL_ERROR,
+               g_error_matches (problem, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED) ? EASEL_ERROR_UNSUPPORTED
+                                                                               : EASEL_ERROR_IO,
                "%s cannot be put into the trash: %s. It is where it was.", item->path, problem->message);
   return FALSE;
+}
+
+gboolean
+easel_gallery_delete (EaselGallery *self, gint64 id, GError **error)
+{
+  g_autoptr (EaselGalleryItem) item = easel_gallery_get (self, id, error);
+  g_autoptr (EaselStatement) s = NULL;
+  sqlite3 *db;
+  gboolean ok = FALSE;
+
+  if (!item)
+    return FALSE;
+  if (g_unlink (item->path) != 0 && errno != ENOENT)
+    {
+      g_set_error (error, EASEL_ERROR, EASEL_ERROR_IO, "%s cannot be deleted: %s. It is where it was.", item->path,
+                   g_strerror (errno));
+      return FALSE;
+    }
+  db = easel_gallery_begin_write (self);
+  s = easel_gallery_prepare (db, "DELETE FROM item WHERE id = ?", error);
+  if (s)
+    {
+      sqlite3_bind_int64 (s, 1, id);
+      ok = easel_gallery_finish (db, s, error);
+    }
+  g_clear_pointer (&s, sqlite3_finalize);
+  easel_gallery_end_write (self);
+  if (ok)
+    easel_gallery_changed (self);
+  return ok;
 }
 
 /* A record in a trash folder: the newest one of this path. Returns the trashed file; *info its record. */

@@ -83,6 +83,52 @@ easel_create_page_load (EaselCreatePage *self, EaselRequest *request)
   easel_settings_panel_focus_prompt (self->panel);
 }
 
+/* The settings of `onto` with one of `from`. */
+static void
+take_setting (EaselRequestSettings *onto, const EaselRequestSettings *from, const char *setting)
+{
+  if (g_str_equal (setting, "prompt"))
+    onto->prompt = from->prompt;
+  else if (g_str_equal (setting, "negative"))
+    onto->negative = from->negative;
+  else if (g_str_equal (setting, "model"))
+    onto->model = from->model;
+  else if (g_str_equal (setting, "size"))
+    {
+      onto->width = from->width;
+      onto->height = from->height;
+    }
+  else if (g_str_equal (setting, "seed"))
+    onto->seed = from->seed;
+  else if (g_str_equal (setting, "steps"))
+    onto->steps = from->steps;
+  else if (g_str_equal (setting, "guidance"))
+    onto->guidance = from->guidance;
+  else if (g_str_equal (setting, "sampler"))
+    onto->sampler = from->sampler;
+  else if (g_str_equal (setting, "frames"))
+    onto->frames = from->frames;
+  else if (g_str_equal (setting, "fps"))
+    onto->fps = from->fps;
+}
+
+gboolean
+easel_create_page_take_setting (EaselCreatePage *self, EaselRequest *request, const char *setting, GError **error)
+{
+  g_autoptr (EaselRequest) now = easel_settings_panel_build (self->panel, error);
+  g_autoptr (EaselRequest) then = NULL;
+  EaselRequestSettings settings;
+
+  if (!now)
+    return FALSE;
+  settings = *easel_request_settings (now);
+  take_setting (&settings, easel_request_settings (request), setting);
+  then = easel_request_new (&settings, error);
+  if (then)
+    easel_settings_panel_load (self->panel, then);
+  return then != NULL;
+}
+
 void
 easel_create_page_refresh_models (EaselCreatePage *self)
 {

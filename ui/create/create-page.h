@@ -19,5 +19,8 @@ void easel_create_page_stop (EaselCreatePage *self, gboolean keep);
 void easel_create_page_load (EaselCreatePage *self, EaselRequest *request);
 /* Something was installed or removed. */
 void easel_create_page_refresh_models (EaselCreatePage *self);
+/* One setting of a request ("prompt", "size", "seed", …); the others stay as they are. */
+gboolean easel_create_page_take_setting (EaselCreatePage *self, EaselRequest *request, const char *setting,
+                                         GError **error);
 
 G_END_DECLS
