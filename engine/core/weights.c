@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "engine/core/weights.h"
+#include "engine/core/weights-private.h"
 
 #include <string.h>
 
@@ -7,13 +7,14 @@
 
 #define MAX_SHARDS 1000
 #define ALIGNMENT 256            /* of uploaded tensors */
+#define RANDOM_SLAB ((gsize) 32 << 20) /* when nobody knows what will be asked for */
 #define SLAB ((gsize) 256 << 20) /* a device is asked for memory in pieces of this size: few, and hardly rounded up */
 
 typedef struct
 {
-  EaselTensor mapped;        /* in the file */
+  EaselTensor mapped;        /* in the file, or random */
   void *uploaded;            /* on the device, in a slab, or NULL */
-  EaselSafetensors *file;    /* borrowed from `files` */
+  EaselSafetensors *file;    /* borrowed from `files`; NULL when random */
   gboolean used;
 } Slot;
 
@@ -28,6 +29,8 @@ struct EaselWeights
   char *where;       /* folder or file, for errors */
   GPtrArray *files;  /* EaselSafetensors */
   GHashTable *slots; /* name (of the file) to Slot */
+  EaselRandomWeights *random; /* or NULL; then names belong to random_names */
+  GPtrArray *random_names;
   EaselDevice *device;
   EaselStream *stream; /* for uploads, until they are done; NULL on a device that maps */
   GArray *slabs;       /* Slab; the last one has room left, perhaps */
@@ -85,6 +88,33 @@ easel_weights_open_file (const char *path, GError **error)
   if (!open_into (self, path, error))
     g_clear_pointer (&self, easel_weights_free);
   return self;
+}
+
+EaselWeights *
+easel_weights_new_random (EaselDtype dtype, guint32 seed, GError **error)
+{
+  EaselRandomWeights *random = easel_random_weights_new (dtype, seed, error);
+  if (!random)
+    return NULL;
+  EaselWeights *self = weights_new ("Random weights");
+  self->random = random;
+  self->random_names = g_ptr_array_new_with_free_func (g_free);
+  return self;
+}
+
+/* A tensor that nobody asked for before; NULL when there are files, or no room. */
+static Slot *
+make_random (EaselWeights *self, const char *name, int n_dims, const gint64 *shape)
+{
+  EaselTensor tensor;
+  if (!self->random || !easel_random_weights_make (self->random, name, n_dims, shape, &tensor))
+    return NULL;
+  Slot *slot = g_new0 (Slot, 1);
+  char *key = g_strdup (name);
+  slot->mapped = tensor;
+  g_ptr_array_add (self->random_names, key);
+  g_hash_table_insert (self->slots, key, slot);
+  return slot;
 }
 
 /* ---- finding the files of a component ---- */
@@ -328,6 +358,8 @@ easel_weights_free (EaselWeights *self)
     return;
   forget_uploads (self);
   g_hash_table_unref (self->slots);
+  g_clear_pointer (&self->random_names, g_ptr_array_unref);
+  easel_random_weights_free (self->random);
   g_ptr_array_unref (self->files);
   g_array_unref (self->slabs);
   g_clear_error (&self->error);
@@ -352,7 +384,7 @@ find_room (EaselWeights *self, gsize bytes, EaselDtype compute, void **out)
     {
       GHashTableIter iter;
       gpointer value;
-      gsize left = 0;
+      gsize left = self->random ? RANDOM_SLAB : 0;
       g_hash_table_iter_init (&iter, self->slots);
       while (g_hash_table_iter_next (&iter, NULL, &value))
         if (!((Slot *) value)->uploaded)
@@ -438,6 +470,8 @@ take (EaselWeights *self, gboolean optional, int n_dims, const gint64 *shape, co
     return EASEL_NO_TENSOR;
   g_autofree char *name = g_strdup_vprintf (format, args);
   Slot *slot = g_hash_table_lookup (self->slots, name);
+  if (!slot && !optional)
+    slot = make_random (self, name, n_dims, shape);
   if (!slot)
     {
       if (!optional)
@@ -455,7 +489,7 @@ take (EaselWeights *self, gboolean optional, int n_dims, const gint64 *shape, co
       self->error = g_error_new (EASEL_ERROR, EASEL_ERROR_DAMAGED,
                                  "%s: \"%s\" is %s, but the configuration asks for %s. The files do not belong "
                                  "together.",
-                                 easel_safetensors_path (slot->file), name, have, want);
+                                 slot->file ? easel_safetensors_path (slot->file) : self->where, name, have, want);
       return EASEL_NO_TENSOR;
     }
   if (slot->mapped.dtype > EASEL_DTYPE_BF16)

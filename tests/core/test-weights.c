@@ -4,7 +4,10 @@
  */
 #include "engine/core/weights.h"
 
+#include <math.h>
 #include <string.h>
+
+#include "kernels/half.h"
 
 #include "tests/core/tiny-model.h"
 
@@ -260,6 +263,39 @@ test_upload (void)
   easel_device_close (&device);
 }
 
+/* Whatever is asked for is there, finite, around 0 or around 1; the same again when asked again. */
+static void
+test_random (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (EaselWeights) weights = easel_weights_new_random (EASEL_DTYPE_BF16, 3, &error);
+  g_assert_no_error (error);
+  /* larger than the pattern that random numbers repeat */
+  EaselTensor large = easel_weights_take (weights, EASEL_SHAPE (3000, 7001), "large.weight");
+  EaselTensor norm = easel_weights_take (weights, EASEL_SHAPE (99), "norm.weight");
+  EaselTensor again = easel_weights_take (weights, EASEL_SHAPE (3000, 7001), "large.weight");
+  EaselTensor absent = easel_weights_take_optional (weights, EASEL_SHAPE (5), "bias");
+  g_assert_true (easel_weights_done (weights, &error));
+  g_assert_no_error (error);
+  g_assert_true (large.data && large.data == again.data && !absent.data);
+  g_assert_cmpint (large.dtype, ==, EASEL_DTYPE_BF16);
+  double sum = 0, squares = 0;
+  const gsize n = easel_tensor_count (&large);
+  for (gsize i = 0; i < n; i++)
+    {
+      const double x = easel_f32_from_bf16 (((const guint16 *) large.data)[i]);
+      sum += x;
+      squares += x * x;
+    }
+  g_assert_cmpfloat_with_epsilon (sum / n, 0, 1e-3);
+  g_assert_cmpfloat_with_epsilon (sqrt (squares / n), 0.02, 2e-3);
+  for (int i = 0; i < 99; i++)
+    g_assert_cmpfloat_with_epsilon (easel_f32_from_bf16 (((const guint16 *) norm.data)[i]), 1, 0.2);
+  easel_weights_take (weights, EASEL_SHAPE (3000, 7002), "large.weight");
+  g_assert_false (easel_weights_done (weights, &error));
+  g_assert_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -269,6 +305,7 @@ main (int argc, char **argv)
   g_test_add_func ("/weights/shard-names", test_shard_names);
   g_test_add_func ("/weights/take", test_take);
   g_test_add_func ("/weights/dtype", test_dtype);
+  g_test_add_func ("/weights/random", test_random);
   g_test_add_func ("/weights/upload", test_upload);
   return g_test_run ();
 }
