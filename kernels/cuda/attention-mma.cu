@@ -188,11 +188,19 @@ attention_tiles (const Attention a)
   uint32_t rq[S::Q_STAYS ? 1 : KQ][4];
   float out[NO][4] = {}, top[2] = { -INFINITY, -INFINITY }, total[2] = {};
 
-  auto fetch = [&] (int tile) {
-    const uint32_t to = base + (tile & 1) * 2 * S::KEYS * S::ROW;
+  uint64_t active = ~(uint64_t) 0; /* of the first 64 tiles: some key of it is seen */
+
+  auto fetch = [&] (int tile, int stage) {
+    const uint32_t to = base + (stage & 1) * 2 * S::KEYS * S::ROW;
 
     fetch_rows<T, D, S::KEYS, THREADS> (to, k, a.k.row, tile * S::KEYS, a.n_kv, a.d);
     fetch_rows<T, D, S::KEYS, THREADS> (to + S::KEYS * S::ROW, v, a.v.row, tile * S::KEYS, a.n_kv, a.d);
+  };
+
+  auto next = [&] (int tile) {
+    while (tile < min (tiles, 64) && !(active >> tile & 1))
+      tile++;
+    return tile;
   };
 
   fetch_rows<T, D, S::QUERIES, THREADS> (q_base, q, a.q.row, i0, a.n_q, a.d);
@@ -206,21 +214,27 @@ attention_tiles (const Attention a)
         load_matrix (rq[i], q_at + i * 32);
       __syncthreads ();
     }
-  if (start < tiles)
-    fetch (start);
+  if (MODE != NOTHING && mask)
+    for (int tile = start; tile < min (tiles, 64); tile++)
+      if (!__any_sync (~0u, keys_seen<S::KEYS> (mask, tile * S::KEYS, a.n_kv) != 0))
+        active &= ~((uint64_t) 1 << tile);
+  int tile = next (start);
+  if (tile < tiles)
+    fetch (tile, 0);
   copy_commit ();
 
-  for (int tile = start; tile < tiles; tile++)
+  for (int stage = 0, following; tile < tiles; tile = following, stage++)
     {
-      const uint32_t ks = base + (tile & 1) * 2 * S::KEYS * S::ROW, vs = ks + S::KEYS * S::ROW;
+      const uint32_t ks = base + (stage & 1) * 2 * S::KEYS * S::ROW, vs = ks + S::KEYS * S::ROW;
       const uint32_t there = keys_seen<S::KEYS> (MODE == NOTHING ? NULL : mask, tile * S::KEYS, a.n_kv);
       uint32_t seen[2] = { there, there };
       float s[NS][4] = {};
 
       copy_wait<0> ();
       __syncthreads ();
-      if (tile + 1 < tiles)
-        fetch (tile + 1);
+      following = next (tile + 1);
+      if (following < tiles)
+        fetch (following, stage + 1);
       copy_commit ();
       if (MODE != NOTHING && !__any_sync (~0u, there != 0))
         continue;

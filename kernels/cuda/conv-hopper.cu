@@ -162,6 +162,7 @@ conv_hopper_tiles (const Conv c, const Plan p, const __grid_constant__ CUtensorM
             {
               const int first = tile.n * BN + j * 32, end = min (c.co, tile.n * BN + BN);
               float2 bias[4];
+              ConvRow rows[4];
 
               conv_bias (biases + j * 32, bias);
 #pragma unroll
@@ -169,13 +170,20 @@ conv_hopper_tiles (const Conv c, const Plan p, const __grid_constant__ CUtensorM
                 {
                   const int row = (group - 1) * 128 + e / 2 * 64 + warp * 16 + e % 2 * 8 + lane / 4;
                   int y = tile.y + row / SIDE, x = tile.x + row % SIDE;
-                  float2 v[4];
 
                   if (p.phases > 1)
                     {
                       y = y * 2 + (tile.phase >> 1);
                       x = x * 2 + (tile.phase & 1);
                     }
+                  rows[e] = conv_row<T, WIDE> (c, ((int64_t) tile.frame * c.oh + y) * c.ow + x, y < c.oh && x < c.ow,
+                                               first, end);
+                }
+#pragma unroll
+              for (int e = 0; e < 4; e++)
+                {
+                  float2 v[4];
+
 #pragma unroll
                   for (int u = 0; u < 4; u++)
                     if (j * 32 + u * 8 < BN)
@@ -183,8 +191,7 @@ conv_hopper_tiles (const Conv c, const Plan p, const __grid_constant__ CUtensorM
                                           sum[e / 2][(j * 4 + u) * 4 + e % 2 * 2 + 1]);
                     else
                       v[u] = make_float2 (0, 0);
-                  conv_store<T, WIDE> (c, ((int64_t) tile.frame * c.oh + y) * c.ow + x, y < c.oh && x < c.ow, first,
-                                       end, bias, v);
+                  conv_store<T, WIDE> (c, rows[e], end - first, bias, v);
                 }
             }
           asm volatile ("bar.sync %0, 128;\n" ::"r"(group) : "memory"); /* biases have been read */

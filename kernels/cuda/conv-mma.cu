@@ -149,17 +149,22 @@ conv_mma_tiles (const Conv c)
   conv_bias (biases + wn, bias);
 #pragma unroll
   for (int i = 0; i < MT; i++)
-#pragma unroll
-    for (int half = 0; half < 2; half++)
-      {
-        const int m = m0 + wm + i * 16 + half * 8 + lane / 4;
-        float2 v[4];
+    {
+      const int m = m0 + wm + i * 16 + lane / 4;
+      const ConvRow rows[2] = { conv_row<T, WIDE> (c, m, m < M, n, end),
+                                conv_row<T, WIDE> (c, m + 8, m + 8 < M, n, end) };
 
 #pragma unroll
-        for (int j = 0; j < 4; j++)
-          v[j] = make_float2 (sum[i][j][half * 2], sum[i][j][half * 2 + 1]);
-        conv_store<T, WIDE> (c, m, m < M, n, end, bias, v);
-      }
+      for (int half = 0; half < 2; half++)
+        {
+          float2 v[4];
+
+#pragma unroll
+          for (int j = 0; j < 4; j++)
+            v[j] = make_float2 (sum[i][j][half * 2], sum[i][j][half * 2 + 1]);
+          conv_store<T, WIDE> (c, rows[half], end - n, bias, v);
+        }
+    }
 }
 
 template <typename T, int BN, bool WIDE>

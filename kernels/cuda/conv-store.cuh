@@ -36,14 +36,35 @@ conv_activate (int act, float2 (&v)[4])
     }
 }
 
-/* One row of 32 columns: v is what the lane holds of it. All lanes of a warp call; those of a quad have one pixel. The
- * columns are n to n + 31 of y, those from `end` on are not written. WIDE: y's rows and `end` are multiples of 8. */
+/* Where a lane's row of 32 columns goes: columns n to n + 31 of a pixel of y; those from `end` on are not written. All
+ * lanes of a warp have one, those of a quad the same pixel. */
+struct ConvRow
+{
+  int64_t at; /* in y: the lane's 8 columns when WIDE, else column n */
+  bool valid; /* the pixel is there, and when WIDE so are the lane's columns */
+  uint4 residual;
+};
+
+/* Asks for the residual: well before conv_store(), for several rows at once. WIDE: y's rows and `end` are multiples of
+ * 8. */
+template <typename T, bool WIDE>
+__device__ __forceinline__ ConvRow
+conv_row (const Conv &c, int64_t pixel, bool valid, int n, int end)
+{
+  const int column = WIDE ? n + (threadIdx.x & 3) * 8 : n;
+  ConvRow row = { pixel * c.co + column, valid && (!WIDE || column < end), make_uint4 (0, 0, 0, 0) };
+
+  if (WIDE && c.residual && row.valid)
+    row.residual = *reinterpret_cast<const uint4 *> (static_cast<const T *> (c.residual) + row.at);
+  return row;
+}
+
+/* v: what the lane holds of the row. `columns`: how many there are from n on, when not WIDE. */
 template <typename T, bool WIDE>
 __device__ __forceinline__ void
-conv_store (const Conv &c, int64_t pixel, bool valid, int n, int end, const float2 (&bias)[4], float2 (&v)[4])
+conv_store (const Conv &c, const ConvRow &row, int columns, const float2 (&bias)[4], float2 (&v)[4])
 {
   const int lane = threadIdx.x & 3;
-  uint32_t pairs[4] = {};
 
 #pragma unroll
   for (int i = 0; i < 4; i++)
@@ -54,17 +75,10 @@ conv_store (const Conv &c, int64_t pixel, bool valid, int n, int end, const floa
   conv_activate (c.act, v);
   if constexpr (WIDE)
     {
-      const int64_t at = pixel * c.co + n + lane * 8;
+      uint32_t pairs[4] = { row.residual.x, row.residual.y, row.residual.z, row.residual.w };
 
-      valid = valid && n + lane * 8 < end;
       if (c.residual)
         {
-          if (valid)
-            {
-              const uint4 r = *reinterpret_cast<const uint4 *> (static_cast<const T *> (c.residual) + at);
-
-              pairs[0] = r.x, pairs[1] = r.y, pairs[2] = r.z, pairs[3] = r.w;
-            }
           quad_transpose (pairs);
 #pragma unroll
           for (int i = 0; i < 4; i++)
@@ -79,22 +93,23 @@ conv_store (const Conv &c, int64_t pixel, bool valid, int n, int end, const floa
       for (int i = 0; i < 4; i++)
         pairs[i] = pack2<T> (v[i].x, v[i].y);
       quad_transpose (pairs);
-      if (valid)
-        *reinterpret_cast<uint4 *> (static_cast<T *> (c.y) + at) = make_uint4 (pairs[0], pairs[1], pairs[2], pairs[3]);
+      if (row.valid)
+        *reinterpret_cast<uint4 *> (static_cast<T *> (c.y) + row.at) =
+            make_uint4 (pairs[0], pairs[1], pairs[2], pairs[3]);
     }
   else
     {
 #pragma unroll
       for (int i = 0; i < 8; i++)
         {
-          const int column = n + i / 2 * 8 + lane * 2 + i % 2;
+          const int column = i / 2 * 8 + lane * 2 + i % 2;
           float u = i % 2 ? v[i / 2].y : v[i / 2].x;
 
-          if (valid && column < end)
+          if (row.valid && column < columns)
             {
               if (c.residual)
-                u += to_f32 (static_cast<const T *> (c.residual)[pixel * c.co + column]);
-              static_cast<T *> (c.y)[pixel * c.co + column] = from_f32<T> (u);
+                u += to_f32 (static_cast<const T *> (c.residual)[row.at + column]);
+              static_cast<T *> (c.y)[row.at + column] = from_f32<T> (u);
             }
         }
     }

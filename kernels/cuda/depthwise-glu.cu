@@ -2,15 +2,18 @@
  *
  * h = depthwise 3x3 (x) + bias; y = h[.., :C] * silu (h[.., C:])     x [B, H, W, 2C], y [B, H, W, C], w [2C, 3, 3]
  *
- * Bound by memory: x is read once from it (rows above and below come from L2), y written once. A thread has 16 bytes of
- * channels of both halves and 4 neighbouring pixels of a row: each of the 3 rows is 6 loads for 4 outputs, all asked
- * for before the first is used. Weights of the block's channels stand in shared memory as f32.
+ * Bound by memory: x is read once from it (what blocks share comes from L2), y written once. A block computes 4 rows of
+ * 32 pixels and 128 bytes of channels; it asks for its 6 x 34 pixels of both halves at once (cp.async, zeros outside),
+ * so that two blocks keep 200 KiB under way on a multiprocessor. A thread then has 16 bytes of channels of 4
+ * neighbouring pixels.
  */
 #include "tensor-core.cuh"
 
 #define THREADS 256
 #define STRIP 4
 #define CHUNKS 8
+#define COLUMNS 34
+#define BYTES (2 * 6 * COLUMNS * 128)
 
 struct Glu
 {
@@ -20,56 +23,64 @@ struct Glu
   int b, h, w_, c; /* c: of y */
 };
 
+/* One half of a strip: pixels [3][STRIP + 2] of shared memory, weights [9][slab]. */
 template <typename T>
 __device__ __forceinline__ void
-window (const Glu &a, const T *x, const float *weights, int slab, int oy, int ox, float (&sum)[STRIP][Pack<T>::N])
+window (const unsigned char *pixels, const float *weights, int slab, float (&sum)[STRIP][Pack<T>::N])
 {
   constexpr int N = Pack<T>::N;
 
 #pragma unroll 1
   for (int ky = 0; ky < 3; ky++)
     {
-      const int y = oy + ky - 1;
-      uint4 row[STRIP + 2];
+      float w[3][N];
 
+#pragma unroll
+      for (int kx = 0; kx < 3; kx++)
+#pragma unroll
+        for (int k = 0; k < N; k++)
+          w[kx][k] = weights[(ky * 3 + kx) * slab + k];
 #pragma unroll
       for (int i = 0; i < STRIP + 2; i++)
         {
-          const int col = ox + i - 1;
-          const bool there = y >= 0 && y < a.h && col >= 0 && col < a.w_;
+          float v[N];
 
-          row[i] = there ? *reinterpret_cast<const uint4 *> (x + ((int64_t) y * a.w_ + col) * 2 * a.c)
-                         : make_uint4 (0, 0, 0, 0);
-        }
-#pragma unroll
-      for (int i = 0; i < STRIP + 2; i++)
-        {
-          const Pack<T> *v = reinterpret_cast<const Pack<T> *> (&row[i]);
-
+          load_f32<T> (v, reinterpret_cast<const T *> (pixels + (ky * COLUMNS + i) * 128));
 #pragma unroll
           for (int j = 0; j < STRIP; j++)
             if (i >= j && i - j < 3)
 #pragma unroll
               for (int k = 0; k < N; k++)
-                sum[j][k] = fmaf (to_f32 (v->v[k]), weights[(ky * 3 + (i >= j && i - j < 3 ? i - j : 0)) * slab + k],
-                                  sum[j][k]);
+                sum[j][k] = fmaf (v[k], w[i >= j && i - j < 3 ? i - j : 0][k], sum[j][k]);
         }
     }
 }
 
-/* Grid: strips / 32, slabs of channels, batch. C a multiple of 16 bytes. */
+/* Grid: tiles of 4 x 32 pixels, slabs of channels, batch. C a multiple of 16 bytes. */
 template <typename T>
 __global__ void __launch_bounds__ (THREADS, 2)
 glu_strips (const Glu a)
 {
   constexpr int N = Pack<T>::N, SLAB = N * CHUNKS;
+  extern __shared__ __align__ (128) unsigned char pixels[]; /* [2][6][34] of 128 bytes */
   __shared__ __align__ (16) float w[2][9 * SLAB];
   const int c0 = blockIdx.y * SLAB, chunk = threadIdx.x % CHUNKS, at = c0 + chunk * N;
-  const int strips = (a.w_ + STRIP - 1) / STRIP, strip = blockIdx.x * (THREADS / CHUNKS) + threadIdx.x / CHUNKS;
-  const int oy = strip / strips, ox = strip % strips * STRIP;
+  const int across = (a.w_ + 31) / 32, y0 = blockIdx.x / across * 4, x0 = blockIdx.x % across * 32;
+  const int strip = threadIdx.x / CHUNKS, sy = strip / 8, sx = strip % 8 * STRIP, oy = y0 + sy, ox = x0 + sx;
   const T *x = static_cast<const T *> (a.x) + (int64_t) blockIdx.z * a.h * a.w_ * 2 * a.c + at;
   float value[STRIP][N], gate[STRIP][N];
 
+#pragma unroll 4
+  for (int i = strip; i < 2 * 6 * COLUMNS; i += THREADS / CHUNKS)
+    {
+      const int half = i / (6 * COLUMNS), y = y0 + i / COLUMNS % 6 - 1, column = x0 + i % COLUMNS - 1;
+      const bool there = y >= 0 && y < a.h && column >= 0 && column < a.w_ && at < a.c;
+
+      copy_async (shared_address (pixels) + i * 128 + chunk * 16,
+                  there ? x + ((int64_t) y * a.w_ + column) * 2 * a.c + half * a.c : static_cast<const T *> (a.x),
+                  there);
+    }
+  copy_commit ();
 #pragma unroll 4
   for (int i = threadIdx.x; i < 2 * 9 * SLAB; i += THREADS)
     {
@@ -78,13 +89,11 @@ glu_strips (const Glu a)
       w[half][k % 9 * SLAB + k / 9] =
           c0 + k / 9 < a.c ? to_f32 (static_cast<const T *> (a.w)[((int64_t) half * a.c + c0) * 9 + k]) : 0;
     }
-  __syncthreads ();
-  if (at >= a.c || oy >= a.h)
-    return;
 #pragma unroll
   for (int k = 0; k < N; k++)
     {
-      const float u = vector_at (a.bias, at + k, 0), v = vector_at (a.bias, a.c + at + k, 0);
+      const float u = at < a.c ? vector_at (a.bias, at + k, 0) : 0;
+      const float v = at < a.c ? vector_at (a.bias, a.c + at + k, 0) : 0;
 
 #pragma unroll
       for (int j = 0; j < STRIP; j++)
@@ -93,11 +102,14 @@ glu_strips (const Glu a)
           gate[j][k] = v;
         }
     }
-  window<T> (a, x, w[0] + chunk * N, SLAB, oy, ox, value);
-  window<T> (a, x + a.c, w[1] + chunk * N, SLAB, oy, ox, gate);
+  copy_wait<0> ();
+  __syncthreads ();
+  const unsigned char *from = pixels + (sy * COLUMNS + sx) * 128 + chunk * 16;
+  window<T> (from, w[0] + chunk * N, SLAB, value);
+  window<T> (from + 6 * COLUMNS * 128, w[1] + chunk * N, SLAB, gate);
 #pragma unroll
   for (int j = 0; j < STRIP; j++)
-    if (ox + j < a.w_)
+    if (at < a.c && oy < a.h && ox + j < a.w_)
       {
         float r[N];
 
@@ -142,12 +154,15 @@ run (EaselStream *s, const Glu &a)
 {
   constexpr int SLAB = Pack<T>::N * CHUNKS;
   const cudaStream_t stream = easel_cuda (s)->stream;
-  const int64_t strips = easel_cuda_divide_up (a.w_, STRIP) * a.h;
-  const dim3 grid ((unsigned) easel_cuda_divide_up (strips, THREADS / CHUNKS),
-                   (unsigned) easel_cuda_divide_up (a.c, SLAB), a.b);
+  const int64_t tiles = easel_cuda_divide_up (a.w_, 32) * easel_cuda_divide_up (a.h, 4);
+  const dim3 grid ((unsigned) tiles, (unsigned) easel_cuda_divide_up (a.c, SLAB), a.b);
 
-  if (a.c % Pack<T>::N == 0 && grid.y <= 65535 && grid.z <= 65535)
-    glu_strips<T><<<grid, THREADS, 0, stream>>> (a);
+  if (a.c % Pack<T>::N == 0 && easel_cuda_aligned (a.x) && easel_cuda_aligned (a.y) && grid.y <= 65535
+      && grid.z <= 65535)
+    {
+      if (easel_cuda_allow_shared (s, reinterpret_cast<const void *> (glu_strips<T>), BYTES, "depthwise_glu"))
+        glu_strips<T><<<grid, THREADS, BYTES, stream>>> (a);
+    }
   else
     glu_each<T><<<easel_cuda_blocks ((int64_t) a.b * a.h * a.w_ * a.c, THREADS, 1 << 20), THREADS, 0, stream>>> (a);
 }

@@ -5,10 +5,13 @@
  * 1. moments: a thread has V channels (16 bytes, or one) and walks over pixels; each channel's sums are taken relative
  *    to its first value there, so that nothing cancels, and become (count, mean, sum of squares about the mean).
  *    Threads of a block are joined group by group in the order of their numbers.
- * 2. join: one block a group joins the blocks' moments in a fixed order.
- * 3. apply: y = act (((x - mean) / sqrt (var + eps) * weight + bias) * scale + shift).
+ * 2. join: one block a group joins the blocks' moments in a fixed order and writes each channel's factor and summand:
+ *    weight / sqrt (var + eps) and bias - mean * factor.
+ * 3. apply: y = act ((x * factor + summand) * scale + shift), a block a piece of a row of pixels.
  */
 #include "tensor-core.cuh"
+
+#include <limits.h>
 
 #define THREADS 256
 
@@ -26,7 +29,8 @@ struct GroupNorm
   float eps;
   int blocks, slabs, chunks; /* chunks of V channels: in all */
   float *partial;            /* [groups][slabs][blocks][3] */
-  float *stats;              /* [groups][2]: mean, 1 / sqrt (var + eps) */
+  float *factor, *summand;   /* [c] */
+  int pieces;                /* of a row of pixels, a block each */
 };
 
 struct Moments
@@ -134,6 +138,7 @@ __global__ void __launch_bounds__ (THREADS)
 join (const GroupNorm a)
 {
   __shared__ Moments part[THREADS];
+  const int per = a.c / a.groups;
   const float *from = a.partial + (int64_t) blockIdx.x * a.slabs * a.blocks * 3;
   Moments mine = { 0, 0, 0 };
 
@@ -150,88 +155,107 @@ join (const GroupNorm a)
         }
     }
   if (threadIdx.x == 0)
+    part[0] = Moments{ 1 / sqrtf (mine.m2 / mine.n + a.eps), mine.mean, 0 };
+  __syncthreads ();
+  for (int c = blockIdx.x * per + threadIdx.x; c < ((int) blockIdx.x + 1) * per; c += THREADS)
     {
-      a.stats[blockIdx.x * 2] = mine.mean;
-      a.stats[blockIdx.x * 2 + 1] = 1 / sqrtf (mine.m2 / mine.n + a.eps);
+      const float factor = part[0].n * vector_at (a.weight, c, 1);
+
+      a.factor[c] = factor;
+      a.summand[c] = vector_at (a.bias, c, 0) - part[0].mean * factor;
     }
 }
 
-/* The pixel of scale and shift that pixel p reads. */
-__device__ __forceinline__ int64_t
-condition_at (const GroupNorm &a, int64_t p)
+template <typename T, int V> union Raw
 {
-  const int x = (int) (p % a.w), y = (int) (p / a.w % a.h), f = (int) (p / a.w / a.h);
-  int cf;
+  uint4 vector; /* V > 1 */
+  T v[16 / sizeof (T)];
 
-  if (a.f > 1 && a.f % 2 == 1)
-    cf = f == 0 ? 0 : 1 + (f - 1) / ((a.f - 1) / (a.cf - 1));
-  else
-    cf = f / (a.f / a.cf);
-  return ((int64_t) cf * a.ch + y / (a.h / a.ch)) * a.cw + x / (a.w / a.cw);
-}
+  __device__ __forceinline__ void
+  load (const T *from)
+  {
+    if constexpr (V == 1)
+      v[0] = *from;
+    else
+      vector = *reinterpret_cast<const uint4 *> (from);
+  }
+  __device__ __forceinline__ void
+  store (T *to) const
+  {
+    if constexpr (V == 1)
+      *to = v[0];
+    else
+      *reinterpret_cast<uint4 *> (to) = vector;
+  }
+  __device__ Raw () {}
+};
 
+/* Grid: pieces of rows, slabs. */
 template <typename T, int V, bool CONDITION>
 __global__ void __launch_bounds__ (THREADS)
 apply (const GroupNorm a)
 {
-  const int per = a.c / a.groups;
-  int chunk;
-  int64_t first, step;
-  float mean[V], factor[V], bias[V];
+  const int in_slab = min (THREADS, a.chunks - (int) blockIdx.y * THREADS), lanes = THREADS / in_slab;
+  const int channel = (blockIdx.y * THREADS + threadIdx.x % in_slab) * V;
+  const int row = blockIdx.x / a.pieces, y = row % a.h, f = row / a.h, length = (a.w + a.pieces - 1) / a.pieces;
+  const int first = blockIdx.x % a.pieces * length, end = min (first + length, a.w);
+  const T *x = static_cast<const T *> (a.x) + (int64_t) row * a.w * a.c + channel;
+  T *out = static_cast<T *> (a.y) + (int64_t) row * a.w * a.c + channel;
+  const T *scale = NULL, *shift = NULL;
+  const int wide = CONDITION ? a.w / a.cw : 1;
+  float factor[V], summand[V];
 
-  if (!thread_place<T> (a, chunk, first, step))
+  if ((int) threadIdx.x >= lanes * in_slab)
     return;
+  if (CONDITION)
+    {
+      const int cf = a.f > 1 && a.f % 2 == 1 ? (f == 0 ? 0 : 1 + (f - 1) / ((a.f - 1) / (a.cf - 1)))
+                                             : f / (a.f / a.cf);
+      const int64_t at = ((int64_t) cf * a.ch + y / (a.h / a.ch)) * a.cw * a.c + channel;
+
+      scale = static_cast<const T *> (a.scale) + at;
+      shift = static_cast<const T *> (a.shift) + at;
+    }
 #pragma unroll
   for (int i = 0; i < V; i++)
     {
-      const int c = chunk * V + i, g = c / per;
-
-      mean[i] = a.stats[g * 2];
-      factor[i] = a.stats[g * 2 + 1] * vector_at (a.weight, c, 1);
-      bias[i] = vector_at (a.bias, c, 0);
+      factor[i] = a.factor[channel + i];
+      summand[i] = a.summand[channel + i];
     }
-#pragma unroll 1
-  for (int64_t p0 = first; p0 < a.pixels; p0 += step * AHEAD)
+  for (int p0 = first + threadIdx.x / in_slab; p0 < end; p0 += lanes * AHEAD)
     {
-      float v[AHEAD][V], k[AHEAD][V], b[AHEAD][V];
+      Raw<T, V> v[AHEAD], k[AHEAD], b[AHEAD];
 
 #pragma unroll
       for (int u = 0; u < AHEAD; u++)
-        if (p0 + u * step < a.pixels)
+        if (p0 + u * lanes < end)
           {
-            load_v<T, V> (v[u], static_cast<const T *> (a.x) + (p0 + u * step) * a.c + chunk * V);
+            v[u].load (x + (int64_t) (p0 + u * lanes) * a.c);
             if (CONDITION)
               {
-                const int64_t from = condition_at (a, p0 + u * step) * a.c + chunk * V;
-
-                load_v<T, V> (k[u], static_cast<const T *> (a.scale) + from);
-                load_v<T, V> (b[u], static_cast<const T *> (a.shift) + from);
+                k[u].load (scale + (int64_t) ((p0 + u * lanes) / wide) * a.c);
+                b[u].load (shift + (int64_t) ((p0 + u * lanes) / wide) * a.c);
               }
           }
 #pragma unroll
       for (int u = 0; u < AHEAD; u++)
-        if (p0 + u * step < a.pixels)
-          {
-            T *y = static_cast<T *> (a.y) + (p0 + u * step) * a.c + chunk * V;
-
+        {
 #pragma unroll
-            for (int i = 0; i < V; i++)
-              {
-                float x = fmaf (v[u][i] - mean[i], factor[i], bias[i]);
+          for (int i = 0; i < V; i++)
+            {
+              float t = fmaf (to_f32 (v[u].v[i]), factor[i], summand[i]);
 
-                if (CONDITION)
-                  x = fmaf (x, k[u][i], b[u][i]);
-                if (a.act == EASEL_ACT_SILU)
-                  x = sizeof (T) == 2 ? silu_16 (x) : silu (x);
-                else
-                  x = activate (a.act, x);
-                v[u][i] = x;
-              }
-            if constexpr (V == 1)
-              *y = from_f32<T> (v[u][0]);
-            else
-              store_f32<T> (y, v[u]);
-          }
+              if (CONDITION)
+                t = fmaf (t, to_f32 (k[u].v[i]), to_f32 (b[u].v[i]));
+              if (a.act == EASEL_ACT_SILU)
+                t = sizeof (T) == 2 ? silu_16 (t) : silu (t);
+              else if (a.act != EASEL_ACT_NONE)
+                t = activate (a.act, t);
+              v[u].v[i] = from_f32<T> (t);
+            }
+          if (p0 + u * lanes < end)
+            v[u].store (out + (int64_t) (p0 + u * lanes) * a.c);
+        }
     }
 }
 
@@ -246,20 +270,24 @@ run (EaselStream *s, GroupNorm a)
   a.chunks = a.c / V;
   a.slabs = (int) easel_cuda_divide_up (a.chunks, THREADS);
   a.blocks = (int) (blocks < most ? blocks : most);
-  a.stats = static_cast<float *> (cuda->workspace);
-  a.partial = a.stats + (a.groups * 2 + 63) / 64 * 64;
-  if (((int64_t) a.groups * a.slabs * a.blocks * 3 + a.groups * 2 + 64) * 4 > (int64_t) EASEL_CUDA_WORKSPACE)
+  a.factor = static_cast<float *> (cuda->workspace);
+  a.summand = a.factor + a.c;
+  a.partial = a.summand + a.c;
+  a.pieces = (int) easel_cuda_divide_up (a.w, lanes * AHEAD * 4);
+  if (((int64_t) a.groups * a.slabs * a.blocks * 3 + 2 * a.c) * 4 > (int64_t) EASEL_CUDA_WORKSPACE
+      || (int64_t) a.f * a.h * a.pieces > INT_MAX)
     {
       easel_stream_fail (s, EASEL_STATUS_UNSUPPORTED, "group_norm: %d groups of %d channels", a.groups, a.c);
       return;
     }
   moments<T, V><<<dim3 (a.blocks, a.slabs), THREADS, 0, cuda->stream>>> (a);
   join<<<a.groups, THREADS, 0, cuda->stream>>> (a);
-  a.blocks = (int) (blocks < 4 * most ? blocks : 4 * most);
+
+  const dim3 grid (a.f * a.h * a.pieces, a.slabs);
   if (a.scale)
-    apply<T, V, true><<<dim3 (a.blocks, a.slabs), THREADS, 0, cuda->stream>>> (a);
+    apply<T, V, true><<<grid, THREADS, 0, cuda->stream>>> (a);
   else
-    apply<T, V, false><<<dim3 (a.blocks, a.slabs), THREADS, 0, cuda->stream>>> (a);
+    apply<T, V, false><<<grid, THREADS, 0, cuda->stream>>> (a);
 }
 
 extern "C" void

@@ -2,8 +2,9 @@
  *
  * n = norm (x[m,:]) * (weight_offset + weight) + bias;  y = residual + act (n * (1 + scale[b,:]) + shift[b,:])
  *
- * One block a row. A row is read once and kept in registers (up to 8 packs a thread; longer rows are read again). Mean
- * and variance in two passes over those registers, f32. Bound by memory: 2 bytes in, 2 bytes out per number in bf16.
+ * A row is read once and kept in registers; mean and variance in two passes over those registers, f32. Bound by memory:
+ * 2 bytes in, 2 bytes out per number in bf16. Many rows of up to 288 packs of 16 bytes: a warp a row, or several short
+ * rows a warp (norm_warps). Otherwise a block a row (norm_rows, up to 8 packs a thread; longer rows are read again).
  */
 #include "device.cuh"
 
@@ -111,6 +112,146 @@ norm_rows (const Norm a)
                           + normed (a, to_f32 (x[c]), mean, inverse, scale, shift, c));
 }
 
+/* N numbers of a vector from c on, a multiple of N. */
+template <int N>
+__device__ __forceinline__ void
+vector_pack (const EaselCudaVector &v, int c, float absent, float (&out)[N])
+{
+  if (!v.data)
+#pragma unroll
+    for (int i = 0; i < N; i++)
+      out[i] = absent;
+  else if (v.dtype == EASEL_DTYPE_F32)
+#pragma unroll
+    for (int i = 0; i < N; i += 4)
+      *(float4 *) &out[i] = *(const float4 *) ((const float *) v.data + c + i);
+  else
+#pragma unroll
+    for (int i = 0; i < N; i += 4)
+      {
+        const uint2 u = *(const uint2 *) ((const bf16 *) v.data + c + i);
+        const uint32_t both[2] = { u.x, u.y };
+
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+          out[i + j] = v.dtype == EASEL_DTYPE_BF16 ? to_f32 (((const bf16 *) both)[j])
+                                                   : to_f32 (((const f16 *) both)[j]);
+      }
+}
+
+/* `lanes` (a power of two) lanes a row, K packs a lane, kept as they are in memory. Activations: none, SiLU, ReLU: code
+ * that is unrolled has to stay short, see conv-store.cuh. */
+template <typename T, int K>
+static __global__ void
+__launch_bounds__ (256, 2)
+norm_warps (const Norm a, int64_t rows, int lanes)
+{
+  constexpr int P = Pack<T>::N;
+  const int64_t m = (blockIdx.x * (int64_t) 256 + threadIdx.x) / lanes;
+  const int lane = threadIdx.x % lanes;
+  const bool there = m < rows;
+  const T *x = (const T *) a.x + m * a.ldx, *r = (const T *) a.residual + m * a.ldr;
+  T *y = (T *) a.y + m * a.ldy;
+  Pack<T> v[K];
+  float sum = 0, mean = 0;
+
+#pragma unroll
+  for (int k = 0; k < K; k++)
+    if (there && (k * lanes + lane) * P < a.C)
+      v[k] = load_pack (x + (k * lanes + lane) * P);
+    else
+      *(uint4 *) &v[k] = make_uint4 (0, 0, 0, 0);
+  if (!a.rms)
+    {
+#pragma unroll
+      for (int k = 0; k < K; k++)
+#pragma unroll
+        for (int i = 0; i < P; i++)
+          sum += to_f32 (v[k].v[i]);
+      for (int d = lanes / 2; d > 0; d /= 2)
+        sum += __shfl_xor_sync (0xffffffffu, sum, d);
+      mean = sum / a.C;
+    }
+  sum = 0;
+#pragma unroll
+  for (int k = 0; k < K; k++)
+    if ((k * lanes + lane) * P < a.C)
+#pragma unroll
+      for (int i = 0; i < P; i++)
+        sum += (to_f32 (v[k].v[i]) - mean) * (to_f32 (v[k].v[i]) - mean);
+  for (int d = lanes / 2; d > 0; d /= 2)
+    sum += __shfl_xor_sync (0xffffffffu, sum, d);
+  const float inverse = 1.0f / sqrtf (sum / a.C + a.eps);
+  const float *scale = a.scale ? a.scale + m / a.per_scale * a.C : NULL;
+  const float *shift = a.shift ? a.shift + m / a.per_shift * a.C : NULL;
+
+#pragma unroll
+  for (int k = 0; k < K; k++)
+    {
+      const int c = (k * lanes + lane) * P;
+      float n[P], t[P];
+
+      if (!there || c >= a.C)
+        continue;
+      vector_pack<P> (a.weight, c, 1.0f - a.weight_offset, t);
+#pragma unroll
+      for (int i = 0; i < P; i++)
+        n[i] = (to_f32 (v[k].v[i]) - mean) * inverse * (a.weight_offset + t[i]);
+      vector_pack<P> (a.bias, c, 0.0f, t);
+#pragma unroll
+      for (int i = 0; i < P; i++)
+        n[i] += t[i];
+      if (scale)
+        {
+          vector_pack<P> (EaselCudaVector{ scale, EASEL_DTYPE_F32 }, c, 0.0f, t);
+#pragma unroll
+          for (int i = 0; i < P; i++)
+            n[i] *= 1.0f + t[i];
+        }
+      if (shift)
+        {
+          vector_pack<P> (EaselCudaVector{ shift, EASEL_DTYPE_F32 }, c, 0.0f, t);
+#pragma unroll
+          for (int i = 0; i < P; i++)
+            n[i] += t[i];
+        }
+      if (a.act != EASEL_ACT_NONE)
+#pragma unroll
+        for (int i = 0; i < P; i++)
+          n[i] = a.act == EASEL_ACT_SILU ? silu (n[i]) : relu (n[i]);
+      if (a.residual)
+        {
+          load_f32 (t, r + c);
+#pragma unroll
+          for (int i = 0; i < P; i++)
+            n[i] += t[i];
+        }
+      store_f32 (y + c, n);
+    }
+}
+
+template <typename T>
+static bool
+launch_warps (EaselStream *s, const Norm *a, int64_t rows)
+{
+  const int n = a->C / Pack<T>::N;
+  int lanes = 1;
+
+  if (n > 288 || (n > 64 && rows < 1024) || a->act == EASEL_ACT_GELU_TANH || !easel_cuda_aligned (a->weight.data)
+      || !easel_cuda_aligned (a->bias.data) || !easel_cuda_aligned (a->scale) || !easel_cuda_aligned (a->shift))
+    return false;
+  while (lanes < n && lanes < 32)
+    lanes *= 2;
+  const unsigned blocks = (unsigned) easel_cuda_divide_up (rows * lanes, 256);
+  if (n <= lanes)
+    norm_warps<T, 1><<<blocks, 256, 0, easel_cuda (s)->stream>>> (*a, rows, lanes);
+  else if (n <= 2 * lanes)
+    norm_warps<T, 2><<<blocks, 256, 0, easel_cuda (s)->stream>>> (*a, rows, lanes);
+  else
+    norm_warps<T, 9><<<blocks, 256, 0, easel_cuda (s)->stream>>> (*a, rows, lanes);
+  return true;
+}
+
 template <typename T>
 static void
 launch (EaselStream *s, const Norm *a, int64_t rows)
@@ -122,6 +263,8 @@ launch (EaselStream *s, const Norm *a, int64_t rows)
   cudaStream_t stream = easel_cuda (s)->stream;
   int threads;
 
+  if (packs && launch_warps<T> (s, a, rows))
+    return;
   /* As few packs a thread as there are threads for: a row's latency is what counts. */
   if (!packs || n > 8 * 1024)
     {
