@@ -44,11 +44,12 @@ attention_rows (const Attention a)
       if (lane < n && !(a.mask && !a.mask[(int64_t) b * a.n_kv + j]) && !(a.causal && j > i)
           && !(a.window > 0 && i - j >= a.window))
         {
-          float dot = 0;
+          float dot[4] = {}; /* four sums round less than one */
 
+#pragma unroll 4
           for (int c = 0; c < a.d; c++)
-            dot = fmaf (query[c], keys[lane * (a.d + 1) + c], dot);
-          s = a.scale * dot;
+            dot[c % 4] = fmaf (query[c], keys[lane * (a.d + 1) + c], dot[c % 4]);
+          s = a.scale * ((dot[0] + dot[1]) + (dot[2] + dot[3]));
           if (a.softcap > 0)
             s = a.softcap * tanhf (s / a.softcap);
           if (a.bias)
