@@ -41,7 +41,7 @@ def tokenizer(folder, name):
         return
     if os.path.isdir(f"{HERE}/../{name}/tokenizer"):
         shutil.copytree(f"{HERE}/../{name}/tokenizer", f"{folder}/tokenizer")
-    elif name == "starter-cogvideox":
+    else:
         import tokenizers_make
 
         os.makedirs(f"{folder}/tokenizer")
@@ -49,11 +49,22 @@ def tokenizer(folder, name):
         tokenizers_make.t5(f"{folder}/tokenizer")
 
 
+def habits(folder, title, preview, **kw):
+    """what Easel does with the model if not told otherwise, and the licence where it is looked for"""
+    rows = json.dumps(dict(**kw, **preview)).replace("], [", "],\n    [")
+    open(f"{folder}/easel.json", "w").write(rows + "\n")
+    text = f"---\nlicense: cc0-1.0\n---\n\n{title}. Small, of drawings only; see data/starter/README.md in Easel's sources.\n"
+    open(f"{folder}/README.md", "w").write(text)
+
+
 def image(out, folder):
     from diffusers import AutoencoderDC, DPMSolverMultistepScheduler, SanaTransformer2DModel
     from transformers import Gemma2Config, Gemma2Model
 
-    scale = json.load(open(f"{out}/figures.json"))["dcae"]["scaling_factor"]
+    d = json.load(open(f"{out}/figures.json"))["dcae"]
+    scale = d["scaling_factor"]
+    habits(folder, "Easel's starter model for pictures", d.get("preview", {}), human_instruction=False, max_tokens=64,
+           steps=20, guidance=4.5)  # fmt: skip
     part = f"{out}/image.safetensors"
     put(SanaTransformer2DModel(**models.SANA), load(part, "transformer."), f"{folder}/transformer")
     te = Gemma2Model(Gemma2Config(**models.GEMMA))
@@ -70,7 +81,9 @@ def image(out, folder):
 def video(out, folder):
     from diffusers import AutoencoderKLCogVideoX, CogVideoXDDIMScheduler, CogVideoXTransformer3DModel
 
-    scale = json.load(open(f"{out}/figures.json"))["vae"]["scaling_factor"]
+    d = json.load(open(f"{out}/figures-video.json"))["vae"]
+    scale = d["scaling_factor"]
+    habits(folder, "Easel's starter model for clips", d.get("preview", {}), max_tokens=32, steps=50, guidance=3, fps=8)
     part = f"{out}/video.safetensors"
     put(CogVideoXTransformer3DModel(**models.COG), load(part, "transformer."), f"{folder}/transformer")
     te, d = models.make_t5(), load(part, "text_encoder.")

@@ -1,42 +1,52 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# A model on one H200:
-#   sh gpu.sh image OUT [MINUTES]     12 minutes: pool, transformer, measure (autoencoder and reader from starter-sana)
-#   sh gpu.sh video OUT [MINUTES]     15 minutes: autoencoder first, then pool and transformer
-# What stays in OUT is below 16 MiB a file. SCRATCH: a folder for the pool, the states and the assembled model, OUT by
-# default. A call that is cut off can be made again with the same SCRATCH and goes on where it was.
-# WHEELS: a folder of wheels (diffusers) to use without installing them.
+# A model on one card (an H100 was used), MINUTES in all:
+#   sh gpu.sh image OUT [11]         pool, transformer, measure; autoencoder and reader from ../starter-sana
+#   sh gpu.sh video OUT [11]         reader, autoencoder, pool, transformer, measure
+#   sh gpu.sh further OUT [2.5] [2]  the clip transformer on from OUT's weights, on that many cards together
+# SCRATCH: a folder for the pool, the states and the assembled model, OUT by default; memory is a good place (/dev/shm).
 set -eu
 kind=$1
-mkdir -p "$2"
+mkdir -p "$2" "${SCRATCH:-$2}"
 out=$(cd "$2" && pwd)
-min=${3:-}
-mkdir -p "${SCRATCH:-$out}"
-tmp=$(cd "${SCRATCH:-$out}" && pwd)
-if [ -n "${WHEELS:-}" ]; then
-  wheels=$(cd "$WHEELS" && pwd)
-  PYTHONPATH=$(ls -d "$wheels"/*.whl | tr '\n' ':')${PYTHONPATH:-}
-  export PYTHONPATH
-fi
+tmp=$(cd "${SCRATCH:-$2}" && pwd)
 cd "$(dirname "$0")"
-export HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false
-part() { awk "BEGIN { print $min * $1 }"; }
+export HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=4
+export TORCHINDUCTOR_CACHE_DIR="$tmp/inductor" TRITON_CACHE_DIR="$tmp/triton"
+ends() { awk -v now="$(date +%s)" -v m="$1" 'BEGIN { printf "%d", now + 60 * m }'; }
+finish() {
+  python3 assemble.py "$1" "$out" "$tmp/$2"
+  python3 evaluate.py "$1" "$tmp/$2" "$out/eval"
+}
 case $kind in
 image)
-  min=${min:-12}
+  min=${3:-11}
   [ -f "$out/dcae.safetensors" ] || python3 train_image.py take --out "$out"
-  [ -f "$tmp/pool.done" ] || python3 train_image.py pool --out "$out" --scratch "$tmp" --minutes "$(part 0.15)"
-  : > "$tmp/pool.done"
-  python3 train_image.py transformer --out "$out" --scratch "$tmp" --minutes "$(part 0.62)"
-  python3 assemble.py image "$out" "$tmp/starter-sana"
-  python3 evaluate.py image "$tmp/starter-sana" "$out/eval"
+  python3 train_image.py pool --out "$out" --scratch "$tmp" --minutes 1
+  python3 train_image.py transformer --out "$out" --scratch "$tmp" --ends "$(ends "$(awk "BEGIN { print $min - 2 }")")"
+  finish image starter-sana
   ;;
 video)
-  min=${min:-15}
-  [ -f "$tmp/vae.done" ] || python3 train_video.py vae --out "$out" --minutes "$(part 0.5)"
-  : > "$tmp/vae.done"
-  python3 train_video.py transformer --out "$out" --scratch "$tmp" --minutes "$(part 0.4)"
-  python3 assemble.py video "$out" "$tmp/starter-cogvideox"
-  python3 evaluate.py video "$tmp/starter-cogvideox" "$out/eval" --steps 50
+  min=${3:-11}
+  python3 train_video.py text --out "$out" --minutes 0.6
+  python3 train_video.py vae --out "$out" --scratch "$tmp" --minutes "$(awk "BEGIN { print 0.48 * $min }")"
+  python3 train_video.py transformer --out "$out" --scratch "$tmp" --minutes "$(awk "BEGIN { print 0.4 * $min }")"
+  finish video starter-cogvideox
+  ;;
+further)
+  rm -f "$tmp/state-video.pt"
+  moment=$(ends "${3:-2.5}")
+  WORLD_SIZE=${4:-2}
+  export WORLD_SIZE
+  for card in $(seq 0 $((WORLD_SIZE - 1))); do
+    RANK=$card CUDA_VISIBLE_DEVICES=$card python3 train_video.py transformer --out "$out" --scratch "$tmp" \
+      --ends "$moment" --batch 512 --seed 7 --pool 24 --aux 0 --peak 0.7 --hold 0.15 &
+  done
+  wait
+  WORLD_SIZE=1 finish video starter-cogvideox
+  ;;
+*)
+  sed -n '3,7p' "$0"
+  exit 2
   ;;
 esac

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sizes of the starter models, how they start, and their text encoders' warm-up."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from common import Clock, adam, cast, dev, log, rate, set_rate
 from torch import nn
 
-HEADS = 6
+HEADS = 5
 SANA = dict(
     in_channels=32, out_channels=32, num_attention_heads=HEADS, attention_head_dim=32, num_layers=6,
     num_cross_attention_heads=HEADS, cross_attention_head_dim=32, cross_attention_dim=HEADS * 32, caption_channels=192,
-    mlp_ratio=2.5, dropout=0.0, attention_bias=False, sample_size=16, patch_size=1, norm_elementwise_affine=False,
+    mlp_ratio=2.0, dropout=0.0, attention_bias=False, sample_size=16, patch_size=1, norm_elementwise_affine=False,
     norm_eps=1e-6, interpolation_scale=1,
 )  # fmt: skip
 GEMMA = dict(
@@ -29,18 +31,18 @@ DCAE = dict(
     decoder_act_fns="silu", scaling_factor=1.0,
 )  # fmt: skip
 COG = dict(
-    num_attention_heads=3, attention_head_dim=64, in_channels=16, out_channels=16, time_embed_dim=32,
-    text_embed_dim=192, num_layers=6, sample_width=16, sample_height=16, sample_frames=17, patch_size=2,
+    num_attention_heads=4, attention_head_dim=32, in_channels=16, out_channels=16, time_embed_dim=16,
+    text_embed_dim=128, num_layers=6, sample_width=16, sample_height=16, sample_frames=17, patch_size=2,
     temporal_compression_ratio=4, max_text_seq_length=32, spatial_interpolation_scale=1.0,
     temporal_interpolation_scale=1.0, use_rotary_positional_embeddings=False,
 )  # fmt: skip
 T5 = dict(
-    vocab_size=1000, d_model=192, d_kv=64, d_ff=384, num_layers=2, num_heads=3, feed_forward_proj="gated-gelu",
+    vocab_size=1000, d_model=128, d_kv=32, d_ff=128, num_layers=2, num_heads=4, feed_forward_proj="gated-gelu",
     pad_token_id=0, eos_token_id=1, decoder_start_token_id=0, tie_word_embeddings=False,
     relative_attention_num_buckets=32, dropout_rate=0.0, n_positions=512,
 )  # fmt: skip
 KL = dict(
-    block_out_channels=[16, 24, 32, 48], latent_channels=16, layers_per_block=1, norm_num_groups=8,
+    block_out_channels=[16, 24, 32, 32], latent_channels=16, layers_per_block=1, norm_num_groups=8,
     temporal_compression_ratio=4, sample_height=128, sample_width=128, scaling_factor=1.0,
 )  # fmt: skip
 FLOW = dict(
@@ -70,21 +72,10 @@ def make_t5():
     return T5EncoderModel(T5Config(**T5))
 
 
-def encode_gemma(te, ids):
-    mask = (ids != 0).long()
-    mask[:, 0] = 1
-    return te(input_ids=ids, attention_mask=mask, use_cache=False)[0], mask
-
-
-def encode_t5(te, ids):
-    return te(input_ids=ids)[0]
-
-
 def make_sana():
     from diffusers import SanaTransformer2DModel
 
     m = SanaTransformer2DModel(**SANA)
-    m.inner = SANA["num_attention_heads"] * SANA["attention_head_dim"]
     for k, p in m.named_parameters():
         if k.endswith("weight") and p.ndim == 2:
             nn.init.xavier_uniform_(p)
@@ -117,8 +108,8 @@ def make_dcae():
     return vae
 
 
-def make_kl():
-    """starts with quiet residual branches, spatial norms that scale by one, and a low variance of the latents"""
+def make_kl(noise=0.08):
+    """starts with quiet residual branches and spatial norms that scale by one; the latents' deviation is fixed"""
     from diffusers import AutoencoderKLCogVideoX
 
     vae = AutoencoderKLCogVideoX(**KL)
@@ -132,8 +123,8 @@ def make_kl():
             nn.init.ones_(m.conv_y.conv.bias)
             nn.init.zeros_(m.conv_b.conv.bias)
     c = vae.encoder.conv_out.conv
-    c.weight.data[len(c.weight) // 2 :].mul_(0.1)
-    nn.init.constant_(c.bias.data[len(c.bias) // 2 :], -4.0)
+    nn.init.zeros_(c.weight.data[len(c.weight) // 2 :])
+    nn.init.constant_(c.bias.data[len(c.bias) // 2 :], 2 * math.log(noise))
     return vae
 
 
@@ -163,7 +154,7 @@ class Reader(nn.Module):
         super().__init__()
         self.q = nn.Parameter(torch.randn(questions, d) * 0.3)
         self.inp = nn.LayerNorm(d)
-        layer = nn.TransformerDecoderLayer(d, 3, 2 * d, 0.0, batch_first=True, norm_first=True)
+        layer = nn.TransformerDecoderLayer(d, d // 32, 2 * d, 0.0, batch_first=True, norm_first=True)
         self.dec = nn.TransformerDecoder(layer, 2)
         self.out = nn.Parameter(torch.randn(questions, d, classes) * d**-0.5)
         self.b = nn.Parameter(torch.zeros(questions, classes))
@@ -177,7 +168,7 @@ def warm_text(te, encode, ids, attr, minutes, steps=900, batch=None):
     """learns to tell shape, colour, size, place and background from captions, so that the transformer meets features
     that mean something; ids [N,K,T], attr [N,24] with -100 where there is nothing to tell"""
     batch = batch or (768 if dev.type == "cuda" else 64)
-    head = Reader(192).to(dev)
+    head = Reader(te.config.hidden_size).to(dev)
     ps = list(te.parameters()) + list(head.parameters())
     opt, clock, n, acc = adam([(ps, 1e-3)]), Clock(minutes), 0, None
     while clock.progress() < 1 and n < steps:
@@ -186,7 +177,6 @@ def warm_text(te, encode, ids, attr, minutes, steps=900, batch=None):
         i = ids[b, torch.randint(ids.shape[1], (batch,), device=dev)].long()
         with cast():
             h = encode(te, i)
-            h = h[0] if isinstance(h, tuple) else h
             pad = i == 0
             pad[:, 0] = False
             out = head(h, pad)

@@ -17,7 +17,7 @@ import sentencepiece as spm
 from common import HERE
 from scenes import image_scene
 from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers, processors
-from tokenizers.models import BPE, Unigram
+from tokenizers.models import BPE
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SIGNS = "0123456789.,;:!?'\"-()/&+*%#@=_"
@@ -92,17 +92,7 @@ def gemma(d):
 
 
 def t5(d):
-    m = pieces(f"{d}/spiece.model")
-    t = Tokenizer(Unigram([(p.piece, p.score) for p in m.pieces], unk_id=2, byte_fallback=False))
-    t.normalizer = normalizers.Precompiled(m.normalizer_spec.precompiled_charsmap)
-    space = dict(replacement="▁", prepend_scheme="always", split=True)
-    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(**space)])
-    t.decoder = decoders.Metaspace(**space)
-    t.add_special_tokens([AddedToken(x, special=True, normalized=False) for x in ["<pad>", "</s>", "<unk>"]])
-    t.post_processor = processors.TemplateProcessing(
-        single=["$A", "</s>"], pair=["$A", "</s>", "$B", "</s>"], special_tokens=[("</s>", 1)]
-    )
-    t.save(f"{d}/tokenizer.json", pretty=False)
+    """only the SentencePiece model, as CogVideoX has it: a tokenizer.json would hold its table of characters again"""
     names = dict(eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
     conf = dict(tokenizer_class="T5Tokenizer", **names, extra_ids=0, additional_special_tokens=[], model_max_length=32,
                 clean_up_tokenization_spaces=False, legacy=False, sp_model_kwargs={})  # fmt: skip

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The video model: 17 frames of 128x128, stage by stage, one at a time (two that share a card are slower than one
-after the other).
+"""The video model: 17 frames of 128x128, stage by stage.
 
-  vae          AutoencoderKLCogVideoX on rendered clips                        -> vae.safetensors
-  transformer  T5 warm-up, pool of latents, then v prediction on it            -> video.safetensors, state-video.pt
+  text         T5 learns to read captions                                       -> text-video.safetensors
+  vae          AutoencoderKLCogVideoX on rendered clips, from nothing           -> vae.safetensors
+  transformer  pool of latents, then v prediction on it, text encoder with it   -> video.safetensors
 
-  python3 train_video.py STAGE --out DIR --minutes N          figures go to DIR/figures.json
+  python3 train_video.py STAGE --out DIR --minutes N          figures go to DIR/figures-video.json
 Then: python3 assemble.py video DIR FOLDER
 """
 
@@ -13,20 +13,22 @@ import argparse
 import json
 import os
 import random
-import time
 
 import captions
 import clips
+import fast
+import fast_vae
 import kernel
 import models
 import numpy as np
 import torch
 import torch.nn.functional as F
-from common import (HERE, Clock, Every, Mean, adam, cast, channels_last, compiled, cuda, dev, finite, half, load, log,
-                    note, psnr, rate, rec_loss, save, set_rate)  # fmt: skip
+from common import (HERE, Clock, Every, Mean, Muon, Together, adam, arguments, colours, cuda, dev, finite, half, load, log, note,
+                    psnr, rate, rec_loss, resume, save, set_rate, suspend)  # fmt: skip
 from torch import nn
 
-FRAMES, SIDE = 17, 128
+FRAMES, SIDE, NOISE = 17, 128, 0.08
+DT = torch.bfloat16 if cuda else torch.float32
 
 
 def tokenizer():
@@ -52,188 +54,221 @@ def _some(job):
     return np.stack(E), np.stack(B), np.stack(A), I
 
 
-def some_clips(seed, n, text=True, workers=None):
+def some_clips(seed, n, text=True):
     """-> entries, backgrounds, attributes, token ids, on the device"""
-    from multiprocessing import Pool
+    from multiprocessing import get_context
 
-    workers = workers or max(1, min(16, (os.cpu_count() or 2) - 1))
+    workers = max(1, min(14, (os.cpu_count() or 2) - 1, n // 64))
     jobs = [(seed * 1000 + k, (n + workers - 1) // workers, text) for k in range(workers)]
-    with Pool(workers) as p:
-        parts = p.map(_some, jobs) if workers > 1 else [_some(jobs[0])]
+    if workers > 1:
+        with get_context("fork").Pool(workers) as p:
+            parts = p.map(_some, jobs)
+    else:
+        parts = [_some(jobs[0])]
     out = [np.concatenate([q[k] for q in parts]) for k in range(4)]
     return [torch.from_numpy(v.astype(np.int32) if v.dtype != np.float32 else v).to(dev) for v in out]
 
 
-def draw(ent, bg):
-    """-> [B,3,17,128,128] in -1..1"""
-    B = len(ent)
-    v = kernel.render(ent.flatten(0, 1), bg.repeat_interleave(FRAMES, 0), SIDE, SIDE)
-    return v.permute(0, 2, 3, 1).reshape(B, FRAMES, SIDE, SIDE, 3).permute(0, 4, 1, 2, 3) * 2 - 1
-
-
-def quick_vae():
-    """for training, same maths: group norm in the dtype that comes in; the 1x1x1 convolutions of the spatial norm
-    before the nearest interpolation instead of after it; no copies for the caches of the convolutions"""
-    from diffusers.models.autoencoders import autoencoder_kl_cogvideox as K
-
-    def group(m, x):
-        with torch.autocast(dev.type, enabled=False):
-            return F.group_norm(x, m.num_groups, m.weight.to(x.dtype), m.bias.to(x.dtype), m.eps)
-
-    def spatial(self, f, zq, conv_cache=None):
-        y, b = self.conv_y.conv, self.conv_b.conv
-        q = F.conv3d(zq, torch.cat([y.weight, b.weight]), torch.cat([y.bias, b.bias]))
-        if f.shape[2] > 1 and f.shape[2] % 2 == 1:
-            first = F.interpolate(q[:, :, :1], size=(1,) + f.shape[-2:])
-            q = torch.cat([first, F.interpolate(q[:, :, 1:], size=(f.shape[2] - 1,) + f.shape[-2:])], dim=2)
-        else:
-            q = F.interpolate(q, size=f.shape[-3:])
-        y, b = q.chunk(2, dim=1)
-        return torch.addcmul(b.to(f.dtype), group(self.norm_layer, f), y.to(f.dtype)), {}
-
-    def causal(self, inputs, conv_cache=None):
-        x = self.fake_context_parallel_forward(inputs, conv_cache)
-        y = F.conv3d(x, self.conv.weight, self.conv.bias, self.conv.stride, self.conv.padding)
-        return y, x[:, :, -self.time_kernel_size + 1 :]
-
-    old = K.CogVideoXSpatialNorm3D.forward, K.CogVideoXCausalConv3d.forward, nn.GroupNorm.forward
-    K.CogVideoXSpatialNorm3D.forward, K.CogVideoXCausalConv3d.forward, nn.GroupNorm.forward = spatial, causal, group
-
-    def back():
-        K.CogVideoXSpatialNorm3D.forward, K.CogVideoXCausalConv3d.forward, nn.GroupNorm.forward = old
-
-    return back
+def draw(ent, bg, side=SIDE, **k):
+    """-> [B,17,side,side,3] in -1..1"""
+    k = {x: v.repeat_interleave(FRAMES) if torch.is_tensor(v) else v for x, v in k.items()}
+    v = kernel.render(ent.flatten(0, 1), bg.repeat_interleave(FRAMES, 0), side, side, **k)
+    return v.permute(0, 2, 3, 1).reshape(len(ent), FRAMES, side, side, 3) * 2 - 1
 
 
 def vae(a):
-    """An earlier run of 1,352 steps at batch 8 reached 21.2 dB, blocky; 27 dB wants five to ten times the steps."""
-    ent, bg = some_clips(a.seed, a.scenes if cuda else 256, text=False)[:2]
+    """The latents get a fixed amount of noise on the way, which is also the variance the encoder gives out, and are held
+    near unit deviation."""
+    bs, side = a.batch or (16 if cuda else 1), SIDE if cuda else 32
+    ent, bg = some_clips(a.seed, a.scenes, text=False)[:2]
+    fast_vae.choose(bs)
     torch.manual_seed(a.seed)
-    m = models.make_kl()
-    if os.path.exists(f"{a.out}/vae.safetensors"):
+    m = models.make_kl(NOISE).to(dev)
+    edge = ("encoder.conv_in", "encoder.conv_out", "decoder.conv_out")
+    wide = [p for k, p in m.named_parameters() if p.ndim >= 4 and not k.startswith(edge)]
+    rest = [p for p in m.parameters() if all(p is not q for q in wide)]
+    muon, opt, mean = Muon(wide, a.rate or 5e-3, decay=0.005), adam([(rest, 2e-3)], 0.0), Mean(m.parameters())
+    state = f"{a.scratch}/state-vae.pt"
+    n, spent = resume(state, m=m, opt=opt, muon=muon, mean=mean)
+    if not n and os.path.exists(f"{a.out}/vae.safetensors"):
         m.load_state_dict(load(f"{a.out}/vae.safetensors", "vae."))
-        log("going on from vae.safetensors")
-    m = channels_last(m.to(dev))
-    back = quick_vae()
-    bs = a.batch or (8 if cuda else 1)
-    opt, mean, clock = adam([(m.parameters(), a.rate or 1.5e-3)], 0.0), Mean(m.parameters()), Clock(a.minutes)
-    tell, keep, n = Every(20), Every(150), 0
+        mean = Mean(m.parameters())
+        log("going on from the weights in vae.safetensors")
+    clock, tell, keep = Clock(a.minutes, spent, a.ends, a.stop), Every(10), Every(100)
 
     def write():
         mean.swap()
         save(half(m, "vae."), f"{a.out}/vae.safetensors")
         mean.swap()
+        suspend(state, n, clock.spent(), m=m, opt=opt, muon=muon, mean=mean)
 
-    while clock.progress() < 1:
-        set_rate(opt, rate(clock.progress(), n, 150, 0.35))
+    k0 = n
+    while not clock.over():
+        factor = rate(clock.progress(), n, 200, 0.3)
         i = torch.randint(len(ent), (bs,), device=dev)
-        x = draw(ent[i], bg[i])
-        with cast():
-            post = m.encode(x.contiguous(memory_format=torch.channels_last_3d)).latent_dist
-            mu, lv = post.mean.float(), post.logvar.float()
-            y = m.decode(mu + torch.exp(0.5 * lv) * torch.randn_like(mu)).sample
-        c = mu.transpose(0, 1).flatten(1)
-        reg = (c.mean(1).square() + (c.std(1) - 1).square()).mean()
-        kl = 0.5 * (mu.square() + lv.exp() - 1 - lv).mean()
-        loss = rec_loss(y, x, (-1, -2, -3)) + 5e-4 * kl + 0.03 * reg
+        room = 1 - side / SIDE
+        x = draw(ent[i], bg[i], side, S=float(SIDE), W=1.0, H=1.0, ox=room * torch.rand(bs, device=dev),
+                 oy=room * torch.rand(bs, device=dev))  # fmt: skip
+        mu = fast_vae.encode(m, x.to(DT))
+        y = fast_vae.decode(m, (mu + NOISE * torch.randn_like(mu)).to(DT))
+        c = mu.flatten(0, 3)
+        reg = (c.mean(0).square() + (c.std(0) - 1).square()).mean()
+        loss = rec_loss(y, x, (1, 2, 3)) + 0.03 * reg
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(m.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(rest, 1.0)
+        muon.step(factor)
+        set_rate(opt, factor)
         opt.step()
         opt.zero_grad(set_to_none=True)
+        muon.zero_grad()
         mean.update()
         n += 1
         if tell.due():
             finite(loss.item(), "vae")
-            log(f"vae {n} loss {loss.item():.4f} psnr {psnr(y, x).mean().item():.2f} {clock.progress():.2f}")
+            log(f"vae {n} loss {loss.item():.4f} psnr {psnr(y, x).mean().item():.2f} latents {c.std(0).min().item():.2f} to "
+                f"{c.std(0).max().item():.2f}, {(n - k0) * bs / 10:.0f} clips/s {clock.progress():.2f}")  # fmt: skip
+            k0 = n
         if keep.due():
             write()
     write()
-    back()
+    log("vae at step", n, "progress", round(clock.progress(), 3))
+    measure_vae(a, steps=n, batch=bs, seconds=round(clock.spent()))
+
+
+def the_vae(a):
+    m = models.make_kl(NOISE)
     m.load_state_dict(load(f"{a.out}/vae.safetensors", "vae."))
-    ent, bg = some_clips(987, 64 if cuda else 4, text=False, workers=1)[:2]
-    ps, zs = [], []
-    with torch.no_grad():
-        for i in range(0, len(ent), 4):
-            x = draw(ent[i : i + 4], bg[i : i + 4])
-            z = m.encode(x).latent_dist.mode()
-            ps.append(psnr(m.decode(z).sample, x)), zs.append(z)
+    return m.to(dev).eval()
+
+
+@torch.no_grad()
+def measure_vae(a, **kw):
+    """on clips never trained on; the scaling factor is one over the spread of the latents"""
+    m, ps, zs, seen = the_vae(a), [], [], []
+    ent, bg = some_clips(987, 64 if cuda else 4, text=False)[:2]
+    for i in range(0, len(ent), 4):
+        x = draw(ent[i : i + 4], bg[i : i + 4])
+        z = fast_vae.encode(m, x)
+        ps.append(psnr(fast_vae.decode(m, z), x)), zs.append(z)
+        seen.append(x[:, ::4].unflatten(2, (16, 8)).unflatten(4, (16, 8)).mean((3, 5)))
     ps, z = torch.cat(ps), torch.cat(zs)
-    d = dict(psnr=ps.mean().item(), psnr_p10=ps.quantile(0.1).item(), scaling_factor=1 / z.std().item(), steps=n)
-    note(f"{a.out}/figures.json", vae=d)
+    each = z.std((0, 1, 2, 3))
+    d = dict(psnr=ps.mean().item(), psnr_p10=ps.quantile(0.1).item(), scaling_factor=1 / z.std().item(),
+             channels=[each.min().item(), each.max().item()], **kw)  # fmt: skip
+    d["preview"] = colours((z * d["scaling_factor"]).flatten(0, 3), torch.cat(seen).flatten(0, 3))
+    note(f"{a.out}/figures-video.json", vae=d)
     log("vae", d)
+
+
+def text(a):
+    _, _, attr, ids = some_clips(a.seed + 5, a.scenes)
+    te = models.make_t5().to(dev)
+    st = models.warm_text(te, lambda t, i: fast.t5(t, i, DT), ids, attr, a.minutes)
+    save(_text(te), f"{a.out}/text-video.safetensors")
+    note(f"{a.out}/figures-video.json", text=st)
+
+
+def _text(te):
+    return {k: x for k, x in half(te, "text_encoder.").items() if not k.endswith("encoder.embed_tokens.weight")}
+
+
+@torch.no_grad()
+def pool(a, ent, bg, seconds):
+    """-> latents [N,t,C,h,w], what every token of the transformer shows (pixels of two frames, 4x4, and shape)"""
+    m, bs, clock, lat, rgb, cls = the_vae(a), 64 if cuda else 4, Clock(seconds / 60), [], [], []
+    for i in range(0, len(ent) - bs + 1, bs):
+        e, b = ent[i : i + bs], bg[i : i + bs]
+        lat.append(fast_vae.encode(m, draw(e, b).to(DT)).permute(0, 1, 4, 2, 3).half())
+        x = draw(e, b, 32).view(bs, FRAMES, 8, 4, 8, 4, 3).permute(0, 1, 2, 4, 3, 5, 6).reshape(bs, FRAMES, 64, 48)
+        first, last = [0, 1, 5, 9, 13], [0, 4, 8, 12, 16]
+        rgb.append(torch.cat([x[:, first], x[:, last]], -1).flatten(1, 2).mul(127).round().to(torch.int8))
+        at = ((torch.arange(8, device=dev) + 0.5) / 8).view(1, 1, 8)
+        c = torch.full((bs, 5, 8, 8), 22, dtype=torch.uint8, device=dev)
+        for k in range(e.shape[2]):
+            q = e[:, [0, 3, 7, 11, 15], k, :, None, None]
+            near = (at.unsqueeze(2) - q[:, :, 1]).square() + (at.unsqueeze(3) - q[:, :, 2]).square()
+            near = near < (q[:, :, 3] * 0.9).clamp(min=0.07).square()
+            c = torch.where(near & (q[:, :, 0] >= 0), q[:, :, 0].to(torch.uint8), c)
+        cls.append(c.flatten(1))
+        if clock.progress() > 1:
+            break
+    lat = torch.cat(lat)
+    between, each = lat[:512].float().std(0).mean().item(), lat[:512].float().std((0, 1, 3, 4))
+    log(f"pool {len(lat)}; between clips {between:.3f}, channels {each.min():.3f} to {each.max():.3f}")
+    if not between > 0.3:
+        raise SystemExit("pool: different clips must give different latents")
+    return lat, torch.cat(rgb), torch.cat(cls)
 
 
 def transformer(a):
     from diffusers import CogVideoXDDIMScheduler
 
+    all_cards = Together()
+    ent, bg, _, ids = some_clips(a.seed + 1 + 50 * all_cards.rank, a.scenes)
     ac = CogVideoXDDIMScheduler(**models.DDIM).alphas_cumprod.float().to(dev)
-    ent, bg, attr, ids = some_clips(a.seed + 1, a.scenes if cuda else 64)
     torch.manual_seed(a.seed)
     m, te = models.make_cog().to(dev), models.make_t5().to(dev)
-    begin, state, n, spent = time.time(), f"{a.scratch}/state-video.pt", 0, 0.0
+    d = load(f"{a.out}/text-video.safetensors", "text_encoder.")
+    d["encoder.embed_tokens.weight"] = d["shared.weight"]
+    te.load_state_dict(d)
+    head, tap = nn.Linear(models.COG["num_attention_heads"] * models.COG["attention_head_dim"], 96 + 23).to(dev), 2
+    flat = (".attn1.to_", ".ff.net", "text_proj")
+    wide = [p for k, p in m.named_parameters() if p.ndim == 2 and any(f in k for f in flat)]
+    rest = [p for p in m.parameters() if all(p is not q for q in wide)]
     params = list(m.parameters()) + list(te.parameters())
-    opt, mean = adam([(m.parameters(), a.rate or 1e-3), (te.parameters(), 3e-4)]), Mean(params, 0.999)
-    if os.path.exists(state):
-        s = torch.load(state, weights_only=False, map_location=dev)
-        m.load_state_dict(s["m"]), te.load_state_dict(s["te"]), opt.load_state_dict(s["opt"])
-        mean.e, mean.n, n, spent = s["mean"], s["n"], s["n"], s["spent"]
-        log("going on at step", n)
-    else:
-        st = models.warm_text(te, models.encode_t5, ids, attr, min(0.7, a.minutes / 8))
-        note(f"{a.out}/figures.json", video_text=st)
-        mean = Mean(params, 0.999)
-    scale = json.load(open(f"{a.out}/figures.json"))["vae"]["scaling_factor"]
-    v = models.make_kl()
-    v.load_state_dict(load(f"{a.out}/vae.safetensors", "vae."))
-    v, back, bs = channels_last(v.to(dev)).eval(), quick_vae(), 32 if cuda else 2
-    lat, clock = [], Clock(a.minutes / 5)
-    with torch.no_grad(), cast():
-        for i in range(0, len(ent), bs):
-            x = draw(ent[i : i + bs], bg[i : i + bs]).contiguous(memory_format=torch.channels_last_3d)
-            lat.append(v.encode(x).latent_dist.mode().transpose(1, 2).half())
-            if clock.progress() > 1:
-                break
-    back()
-    del v
-    lat = torch.cat(lat)
-    between, each = lat[:512].float().std(0).mean().item(), lat[:512].float().std((0, 1, 3, 4))
-    log(f"pool {len(lat)}; between clips {between:.3f}, channels {each.min():.3f} to {each.max():.3f}")
-    if between < 0.4:
-        raise SystemExit("pool: different clips must give different latents")
-    for b in m.transformer_blocks:
-        b.forward = compiled(b.forward)
-    bs = a.batch or (128 if cuda else 2)
+    muon, mean = Muon(wide, a.rate or 2.5e-3), Mean(params)
+    opt = adam([(rest, 1.5e-3), (te.parameters(), 3e-4), (head.parameters(), 1.5e-3)])
+    state = f"{a.scratch}/state-video.pt"
+    n, spent = resume(state, m=m, te=te, head=head, opt=opt, muon=muon, mean=mean)
+    if not n and os.path.exists(f"{a.out}/video.safetensors"):
+        m.load_state_dict(load(f"{a.out}/video.safetensors", "transformer."))
+        d = load(f"{a.out}/video.safetensors", "text_encoder.")
+        te.load_state_dict(d | {"encoder.embed_tokens.weight": d["shared.weight"]})
+        mean = Mean(params)
+        log("going on from the weights in video.safetensors")
+    clock = Clock(a.minutes, spent, a.ends, a.stop)
+    scale = json.load(open(f"{a.out}/figures-video.json"))["vae"]["scaling_factor"]
+    lat, rgb, cls = pool(a, ent, bg, a.pool)
+    bs = a.batch or (256 if cuda else 2)
     empty = torch.zeros(models.VIDEO_TOKENS, dtype=torch.long, device=dev)
     empty[0] = 1
-    tell, keep, total, k0, hist = Every(20), Every(120), torch.zeros((), device=dev), n, []
+    tell, keep, total, k0, hist = Every(10), Every(100), torch.zeros((), device=dev), n, []
 
     def write():
+        if all_cards.rank > 0:
+            return
         mean.swap()
-        t = {k: x for k, x in half(te, "text_encoder.").items() if not k.endswith("encoder.embed_tokens.weight")}
-        save(half(m, "transformer.") | t, f"{a.out}/video.safetensors")
+        save(half(m, "transformer.") | _text(te), f"{a.out}/video.safetensors")
         mean.swap()
-        used = time.time() - begin + spent
-        s = dict(m=m.state_dict(), te=te.state_dict(), opt=opt.state_dict(), mean=mean.e, n=n, spent=used)
-        torch.save(s, state + ".tmp")
-        os.replace(state + ".tmp", state)
-        note(f"{a.out}/figures.json", video_transformer=dict(steps=n, batch=bs, seconds=used, loss=hist))
+        suspend(state, n, clock.spent(), m=m, te=te, head=head, opt=opt, muon=muon, mean=mean)
+        note(f"{a.out}/figures-video.json",
+             transformer=dict(steps=n, batch=bs, seconds=round(clock.spent()), loss=hist))  # fmt: skip
 
-    while (p := (time.time() - begin + spent) / (a.minutes * 60)) < 1:
-        set_rate(opt, rate(p, n, 300))
+    torch.manual_seed(a.seed + 1000 * all_cards.rank + n)
+    while n % 16 or not all_cards.agree(clock.over()):
+        p = clock.progress()
+        factor = a.peak * rate(p, n, 300, a.hold)
         i = torch.randint(len(lat), (bs,), device=dev)
         c = ids[i, torch.randint(ids.shape[1], (bs,), device=dev)].long()
         c = torch.where(torch.rand(bs, 1, device=dev) < 0.1, empty, c)
         x0, t = lat[i].float() * scale, torch.randint(0, 1000, (bs,), device=dev)
         k, noise = ac[t].view(-1, 1, 1, 1, 1), torch.randn_like(x0)
-        with cast():
-            h = models.encode_t5(te, c)
-            xt = k.sqrt() * x0 + (1 - k).sqrt() * noise
-            o = m(hidden_states=xt, encoder_hidden_states=h, timestep=t, return_dict=False)[0]
-        loss = (o.float() - (k.sqrt() * noise - (1 - k).sqrt() * x0)).square().mean()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(params, 1.0)
+        h = fast.t5(te, c, DT)
+        o, mid = fast.cog(m, k.sqrt() * x0 + (1 - k).sqrt() * noise, t, h, DT, tap)
+        loss = (o - (k.sqrt() * noise - (1 - k).sqrt() * x0)).square().mean()
+        aux, fade = loss * 0, max(0.0, 1 - p / 0.75) * a.aux
+        if fade > 0:
+            y = head(fast.norm(mid))
+            aux = 0.25 * (y[..., :96] - rgb[i].float() / 127).square().mean()
+            aux = aux + 0.1 * F.cross_entropy(y[..., 96:].flatten(0, 1), cls[i].long().flatten())
+        (loss + fade * aux).backward()
+        all_cards.share(params + (list(head.parameters()) if fade > 0 else []))
+        torch.nn.utils.clip_grad_norm_(rest + list(te.parameters()), 1.0)
+        muon.step(factor)
+        set_rate(opt, factor)
         opt.step()
         opt.zero_grad(set_to_none=True)
+        muon.zero_grad()
         mean.update()
         total += loss.detach()
         n += 1
@@ -241,26 +276,23 @@ def transformer(a):
             q = total.item() / max(1, n - k0)
             finite(q, "transformer")
             hist.append((n, round(q, 4)))
-            log(f"transformer {n} loss {q:.4f} {(n - k0) * bs / 20:.0f} clips/s {p:.2f}")
+            log(f"transformer {n} loss {q:.4f} aux {aux.item():.3f} {(n - k0) * bs / 10:.0f} clips/s {p:.2f}")
             total.zero_()
             k0 = n
         if keep.due():
             write()
     write()
+    log("transformer at step", n, "progress", round(clock.progress(), 3))
 
 
 if __name__ == "__main__":
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("stage", choices=["vae", "transformer"])
-    ap.add_argument("--out", required=True)
-    ap.add_argument("--scratch", help="where state-video.pt goes, if not to --out")
-    ap.add_argument("--minutes", type=float, default=7)
-    ap.add_argument("--scenes", type=int, default=60000)
-    ap.add_argument("--batch", type=int, default=0)
+    ap.add_argument("stage", choices=["text", "vae", "transformer"])
+    ap.add_argument("--scenes", type=int, default=60000 if cuda else 64)
     ap.add_argument("--rate", type=float, default=0)
-    ap.add_argument("--seed", type=int, default=1)
-    a = ap.parse_args()
-    a.scratch = a.scratch or a.out
-    os.makedirs(a.out, exist_ok=True)
-    os.makedirs(a.scratch, exist_ok=True)
+    ap.add_argument("--pool", type=float, default=40, help="seconds the pool of latents may take at most")
+    ap.add_argument("--peak", type=float, default=1, help="of the learning rates, for a call that goes on from weights")
+    ap.add_argument("--hold", type=float, default=0.4, help="share of the time before they fall")
+    ap.add_argument("--aux", type=float, default=1, help="weight of the throw-away head")
+    a = arguments(ap)
     globals()[a.stage](a)
