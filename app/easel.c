@@ -35,7 +35,7 @@ main (int argc, char **argv)
   settings.pictures_folder = pictures;
   settings.data_folder = data;
   hub = hub_environment_settings ();
-  settings.catalogue = catalogue = easel_places_catalogue ();
+  catalogue = easel_places_catalogue ();
   own_catalogue = easel_places_own_catalogue ();
   login = hub_environment_login_path ();
   settings.hub = (EaselHubClientPlaces){ hub, catalogue, own_catalogue, login };

@@ -11,7 +11,7 @@ struct _EaselApplication
 {
   AdwApplication parent;
   GStrv model_roots;
-  char *pictures_folder, *data_folder, *catalogue;
+  char *pictures_folder, *data_folder;
   GSettings *settings;
   EaselEngine *engine;
   EaselGallery *gallery;
@@ -64,12 +64,6 @@ const char *
 easel_application_get_data_folder (EaselApplication *self)
 {
   return self->data_folder;
-}
-
-const char *
-easel_application_get_catalogue (EaselApplication *self)
-{
-  return self->catalogue;
 }
 
 const char *
@@ -238,7 +232,6 @@ easel_application_finalize (GObject *object)
   g_strfreev (self->model_roots);
   g_free (self->pictures_folder);
   g_free (self->data_folder);
-  g_free (self->catalogue);
   g_free (self->problem);
   easel_hub_settings_free ((EaselHubSettings *) self->hub_places.base);
   g_free ((char *) self->hub_places.catalogue);
@@ -341,7 +334,6 @@ easel_application_new (const EaselApplicationSettings *settings)
   self->model_roots = g_strdupv ((GStrv) settings->model_roots);
   self->pictures_folder = g_strdup (settings->pictures_folder);
   self->data_folder = g_strdup (settings->data_folder);
-  self->catalogue = g_strdup (settings->catalogue);
   self->hub_places.base = easel_hub_settings_copy (settings->hub.base);
   self->hub_places.catalogue = g_strdup (settings->hub.catalogue);
   self->hub_places.own_catalogue = g_strdup (settings->hub.own_catalogue);

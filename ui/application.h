@@ -25,7 +25,6 @@ typedef struct
   const char *const *model_roots; /* NULL-terminated, first wins */
   const char *pictures_folder;    /* where new pictures go unless the person chose another */
   const char *data_folder;        /* the gallery's index, the queues, presets */
-  const char *catalogue;          /* file of the known models, or NULL */
   EaselHubClientPlaces hub;
 } EaselApplicationSettings;
 
@@ -42,7 +41,6 @@ EaselHubClient *easel_application_get_hub (EaselApplication *self);
 GSettings *easel_application_get_settings (EaselApplication *self);
 /* Where the program keeps its own files. Borrowed. */
 const char *easel_application_get_data_folder (EaselApplication *self);
-const char *easel_application_get_catalogue (EaselApplication *self);
 /* A sentence for a banner, or NULL. Borrowed. */
 const char *easel_application_get_problem (EaselApplication *self);
 

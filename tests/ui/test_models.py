@@ -7,7 +7,7 @@ import random
 import sys
 import time
 
-from driver import SENSITIVE, SOURCE, App, check, home, settings_set
+from driver import SENSITIVE, SOURCE, App, check, desktop, home
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "hub"))
 from hubserver import File, Hub, Repo, sana  # noqa: E402
@@ -32,8 +32,8 @@ class Huge(File):
 hub.add(Repo("org/huge", {**sana(rng), "vae/diffusion_pytorch_model.safetensors": Huge()}))
 hub.rate = 300_000  # bytes a second, each connection
 
+
 ENV = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": home("hf"), "HF_TOKEN": "", "HF_HUB_OFFLINE": ""}
-settings_set(notify=False)  # there is nobody on this bus to show notifications
 app = App(env=ENV)
 
 
@@ -96,10 +96,12 @@ closed()
 app.find("label", label("Downloading"))
 app.find("label", lambda name: name.startswith("Downloading") and "/s" in name and "left" in name)
 app.shot("downloading")
+check(list(desktop.awake.values()) == ["A model is being downloaded"], "the machine is kept awake while something is fetched")
 app.press("push button", "Pause", within=download_row("org/sana"))
 app.find("label", label("Paused ·"))
 before = sum(r.sent for r in hub.log)
 app.shot("paused")
+app.wait(lambda: not desktop.awake, 10, "the machine to be free to sleep when paused")
 app.press("push button", "Resume", within=download_row("org/sana"))
 app.find("label", label("Downloading"))
 

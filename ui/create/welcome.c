@@ -5,7 +5,6 @@
 #include <glib/gi18n.h>
 #include <unistd.h>
 
-#include "engine/hub/catalogue.h"
 #include "ui/application.h"
 
 struct _EaselWelcome
@@ -42,48 +41,11 @@ example_clicked_cb (GtkButton *button, EaselWelcome *self)
 
 /* ---- what this machine can run ---- */
 
-typedef struct
-{
-  GString *fits, *slow; /* titles, semicolons between them */
-} Verdict;
-
-static void
-verdict_free (gpointer data)
-{
-  Verdict *self = data;
-
-  g_string_free (self->fits, TRUE);
-  g_string_free (self->slow, TRUE);
-  g_free (self);
-}
-
 static guint64
 machine_memory (void)
 {
   const long pages = sysconf (_SC_PHYS_PAGES), size = sysconf (_SC_PAGESIZE);
   return pages > 0 && size > 0 ? (guint64) pages * (guint64) size : 0;
-}
-
-/* A model fits when its weights do, with a third of them more for what it computes. Weights are mapped: the parts of
- * one take turns, so that one which does not fit as a whole runs, slowly, from the disk. */
-static void
-judge_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
-{
-  g_autoptr (GPtrArray) entries = easel_catalogue_load (data, NULL, NULL);
-  Verdict *verdict = g_new0 (Verdict, 1);
-  double memory = (double) machine_memory ();
-
-  verdict->fits = g_string_new (NULL);
-  verdict->slow = g_string_new (NULL);
-  for (guint i = 0; entries && i < entries->len; i++)
-    {
-      const EaselCatalogueEntry *entry = entries->pdata[i];
-      GString *list = (double) entry->memory * 4 / 3 <= memory ? verdict->fits : verdict->slow;
-
-      if (entry->memory > 0)
-        g_string_append_printf (list, "%s%s", list->len ? "; " : "", entry->title);
-    }
-  g_task_return_pointer (task, verdict, verdict_free);
 }
 
 static void
@@ -95,19 +57,26 @@ show_list (AdwActionRow *row, GString *list)
   gtk_widget_set_visible (GTK_WIDGET (row), list->len > 0);
 }
 
+/* Titles of the catalogue, semicolons between them. */
 static void
-judged_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+judge (EaselWelcome *self, EaselHubClient *hub, EaselEngine *engine)
 {
-  EaselWelcome *self = EASEL_WELCOME (source);
-  Verdict *verdict = g_task_propagate_pointer (G_TASK (result), NULL);
+  const char *problem;
+  GPtrArray *entries = easel_hub_client_get_catalogue (hub, &problem);
+  g_autoptr (GString) fits = g_string_new (NULL), slow = g_string_new (NULL);
 
-  if (verdict && self->fits)
+  for (guint i = 0; entries && i < entries->len; i++)
     {
-      show_list (self->fits, verdict->fits);
-      show_list (self->slow, verdict->slow);
+      const EaselCatalogueEntry *entry = entries->pdata[i];
+      EaselFit fit = easel_fit ((guint64) MAX (entry->memory, 0), (guint64) MAX (entry->largest, 0),
+                                easel_engine_get_memory_budget (engine));
+      GString *list = fit == EASEL_FIT_WHOLE ? fits : fit == EASEL_FIT_IN_PARTS ? slow : NULL;
+
+      if (list)
+        g_string_append_printf (list, "%s%s", list->len ? "; " : "", entry->title);
     }
-  if (verdict)
-    verdict_free (verdict);
+  show_list (self->fits, fits);
+  show_list (self->slow, slow);
 }
 
 static void
@@ -115,7 +84,7 @@ show_machine (EaselWelcome *self)
 {
   EaselApplication *app = easel_application_get ();
   EaselEngine *engine = easel_application_get_engine (app);
-  const char *catalogue = easel_application_get_catalogue (app);
+  EaselHubClient *hub = easel_application_get_hub (app);
   g_autofree char *memory = g_format_size (machine_memory ());
   /* Translators: an amount of memory. */
   g_autofree char *subtitle = g_strdup_printf (_ ("%s of memory"), memory);
@@ -126,13 +95,8 @@ show_machine (EaselWelcome *self)
     return;
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->device), easel_engine_device_name (engine));
   adw_action_row_set_subtitle (self->device, subtitle);
-  if (catalogue)
-    {
-      g_autoptr (GTask) task = g_task_new (self, NULL, judged_cb, NULL);
-
-      g_task_set_task_data (task, g_strdup (catalogue), g_free);
-      g_task_run_in_thread (task, judge_thread);
-    }
+  if (hub)
+    judge (self, hub, engine);
 }
 
 /* ---- object ---- */
