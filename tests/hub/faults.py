@@ -126,7 +126,9 @@ def one_run(tool, seed, table, verbose):
                     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
                     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
-            p = subprocess.Popen(base, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limits,
+            # The last try must succeed, so that no slow machine is taken for a silent server.
+            patience = ["--stall-ms", "20000"] if last else []
+            p = subprocess.Popen([*base, *patience], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limits,
                                  restore_signals=False)
             if kill is not None:
                 try:

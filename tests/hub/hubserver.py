@@ -362,6 +362,10 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.connections = set()
+
     def handle_error(self, request, client_address):
         pass
 
@@ -389,7 +393,7 @@ class Hub:
         self.api, self.store = (Server(("127.0.0.1", port), Handler) for port in self.ports)
         self.ports = (self.api.server_port, self.store.server_port)
         for server, storage in ((self.api, False), (self.store, True)):
-            server.hub, server.storage, server.connections = self, storage, set()
+            server.hub, server.storage = self, storage
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def add(self, repo):

@@ -34,7 +34,7 @@ class HubTest(unittest.TestCase):
 
     def args(self, *args, cache=None):
         return [TOOL, "--endpoint", self.hub.endpoint, "--cache", cache or self.cache, "--block", "16384", "--piece", "65536",
-                "--stall-ms", "400", "--backoff-ms", "3", "--retries", "3", "--keep-free", "0", *args]
+                "--stall-ms", "8000", "--backoff-ms", "3", "--retries", "3", "--keep-free", "0", *args]
 
     def run_tool(self, *args, cache=None, code=0, env=None):
         p = subprocess.run(self.args(*args, cache=cache), capture_output=True, text=True, timeout=120,
@@ -468,7 +468,7 @@ class HubTest(unittest.TestCase):
         for fault, reason in (("loop", "server"), ("silence", "no-network"), ("429", "busy"), ("500", "server"),
                               ("truncated", "server")):
             self.hub.fault = lambda r: fault
-            self.refused(reason, "plan", "org/sana")
+            self.refused(reason, "--stall-ms", "400" if fault == "silence" else "8000", "plan", "org/sana")
         self.hub.fault = lambda r: "loop" if r.storage else None
         self.refused("server", "pull", "org/sana")
 

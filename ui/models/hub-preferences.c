@@ -87,7 +87,7 @@ add_account (GtkWidget *page, EaselHubClient *client)
   g_signal_connect_object (row, "apply", G_CALLBACK (token_applied_cb), said, 0);
   adw_preferences_group_add (ADW_PREFERENCES_GROUP (into), row);
 
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (said), _ ("Kept in the Keyring"));
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (said), _ ("The Token in the Keyring"));
   adw_action_row_set_subtitle (ADW_ACTION_ROW (said),
                                easel_hub_client_has_environment_token (client)
                                    ? _ ("The environment (HF_TOKEN) has one, and goes first.")

@@ -370,7 +370,13 @@ show_hits (EaselModelsPage *self, GPtrArray *hits, const EaselHubFailure *failur
     add_row (self->search, self->found_rows,
              message_row (_ ("Nothing Found"), _ ("The Hub has nothing under these words that Easel runs.")));
   for (guint i = 0; hits && i < hits->len; i++)
-    add_row (self->search, self->found_rows, easel_offer_row_new_hit (self->client, hits->pdata[i]));
+    {
+      const EaselHubHit *hit = hits->pdata[i];
+
+      add_row (self->search, self->found_rows,
+               g_hash_table_contains (self->here, hit->repo) ? message_row (hit->repo, _ ("Installed already"))
+                                                             : easel_offer_row_new_hit (self->client, hit));
+    }
 }
 
 static void
