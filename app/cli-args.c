@@ -35,12 +35,18 @@ const CliOption cli_options[] = {
     "pictures for each prompt, with seeds S, S+1, … (default: 1)" },
   { "output", 'o', CLI_TYPE_STRING, AT (output), CLI_GENERATE | CLI_REPRODUCE, 0, 0, "FILE",
     "where to write; .png, .jpg or .webp decides the format, for clips\n"
-    ".mp4, .webm, .webp, or .png for numbered pictures. May hold\n"
+    ".mp4, .webm, .gif, .webp, .apng, or .png for numbered pictures. May hold\n"
     "{seed}, {n} (1, 2, …) and {prompt}; 'folder/' derives the name from\n"
     "prompt and seed (default: that, in the current folder)" },
   { "force", 'f', CLI_TYPE_FLAG, AT (force), CLI_GENERATE | CLI_REPRODUCE, 0, 0, NULL, "write over an existing FILE" },
   { "quality", 0, CLI_TYPE_INT, AT (quality), CLI_GENERATE | CLI_REPRODUCE, 1, 100, "N",
-    "of JPEG and WebP, 1 to 100; WebP at 100 is lossless (default: 92)" },
+    "of JPEG, WebP and films, 1 to 100; WebP at 100 is lossless\n(default: 92, of films 80)" },
+  { "bitrate", 0, CLI_TYPE_INT, AT (bitrate), CLI_GENERATE, 1000, 1000000000, "N",
+    "of films: bits a second, in place of the quality" },
+  { "codec", 0, CLI_TYPE_STRING, AT (codec), CLI_GENERATE, 0, 0, "h264|vp9|av1",
+    "of films (default: h264 in .mp4, vp9 in .webm)" },
+  { "loops", 0, CLI_TYPE_INT, AT (loops), CLI_GENERATE, 0, 65535, "N",
+    "of animations: how often they are played (default: 0, for ever)" },
   { "no-metadata", 0, CLI_TYPE_FLAG, AT (no_metadata), CLI_GENERATE | CLI_REPRODUCE, 0, 0, NULL,
     "leave prompt and settings out of the file" },
   { "preview", 0, CLI_TYPE_STRING, AT (preview), CLI_GENERATE, 0, 0, "FILE",
@@ -58,6 +64,15 @@ const CliOption cli_options[] = {
     "a picture or clip to begin with, for models that take one" },
   { "strength", 0, CLI_TYPE_DOUBLE, AT (strength), RUNS, 0, 0, "S",
     "how much of the clip in --input is made anew, above 0 to 1\n(default: 0.8)" },
+  { "image", 0, CLI_TYPE_STRING, AT (input), RUNS, 0, 0, "FILE", "the same as --input, for a picture" },
+  { "video", 0, CLI_TYPE_STRING, AT (input), RUNS, 0, 0, "FILE", "the same as --input, for a clip" },
+  { "reuse", 0, CLI_TYPE_DOUBLE, AT (reuse), RUNS, 0, 0, "T",
+    "clips: a step that changes less than T uses the work of an earlier\n"
+    "one; 0.1 is about twice as fast and not the same clip; how often\n"
+    "that was is said and written into the file (default: 0, exact)" },
+  { "measure-loss", 0, CLI_TYPE_FLAG, AT (measure_loss), CLI_GENERATE, 0, 0, NULL,
+    "with --reuse: make the exact clip too, compare, and say and write\n"
+    "into the file how far the other is from it (PSNR, SSIM)" },
   { "dynamic-guidance", 0, CLI_TYPE_FLAG, AT (dynamic_guidance), RUNS, 0, 0, NULL,
     "clips: let the guidance grow while the clip takes shape" },
   { "checkpoint", 0, CLI_TYPE_STRING, AT (checkpoint), CLI_GENERATE, 0, 0, "FILE",

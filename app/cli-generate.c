@@ -9,6 +9,7 @@
 
 #include <glib/gstdio.h>
 
+#include "engine/media/compare.h"
 #include "engine/media/image-file.h"
 #include "engine/media/video-file.h"
 #include "engine/samplers/sampler.h"
@@ -72,6 +73,13 @@ add_tasks (GPtrArray *tasks, CliWish *wish, const CliArgs *args, CliOutput *outp
   return TRUE;
 }
 
+static EaselVideoOptions
+video_options (const CliArgs *args)
+{
+  return (EaselVideoOptions){ .quality = args->quality, .no_metadata = args->no_metadata, .overwrite = args->force,
+                              .codec = args->codec, .bitrate = args->bitrate, .loops = args->loops };
+}
+
 /* Everything that can be refused before the engine starts is refused here. */
 static gboolean
 plan_tasks (GPtrArray *tasks, GPtrArray *wishes, const CliArgs *args, GError **error)
@@ -83,6 +91,7 @@ plan_tasks (GPtrArray *tasks, GPtrArray *wishes, const CliArgs *args, GError **e
   for (guint i = 0; i < wishes->len; i++)
     total += ((CliWish *) g_ptr_array_index (wishes, i))->count;
   cli_output_init (&output, args->output, args->force, total > 1);
+  output.video = video_options (args);
   ok = cli_output_check (&output, error) && (args->preview == NULL || easel_image_can_write (args->preview, error));
   for (guint i = 0; ok && i < wishes->len; i++)
     {
@@ -108,8 +117,7 @@ write_result (EaselPicture *picture, const Task *task, const CliArgs *args, GErr
 {
   const EaselImageOptions image = { .quality = args->quality, .no_metadata = args->no_metadata,
                                     .overwrite = args->force };
-  const EaselVideoOptions video = { .quality = args->quality, .no_metadata = args->no_metadata,
-                                    .overwrite = args->force };
+  const EaselVideoOptions video = video_options (args);
 
   if (picture->n_frames > 1 || easel_video_is_container (task->path))
     return easel_video_write (picture, task->path, &video, error);
@@ -131,6 +139,33 @@ keep_elsewhere (EaselPicture *picture, const Task *task, const CliArgs *args, GE
   g_free (elsewhere.path);
 }
 
+/* Makes the exact clip too, and writes into the request of the other how far it is from it. */
+static gboolean
+measure_loss (EaselEngine *engine, EaselPicture *clip, const Task *task, const CliArgs *args, CliProgress *progress,
+              GError **error)
+{
+  EaselRequestSettings exact = *easel_request_settings (task->request);
+  EaselRequestSettings done = *easel_request_settings (clip->request);
+  g_autoptr (EaselRequest) request = NULL;
+  g_autoptr (EaselPicture) other = NULL;
+  EaselLikeness likeness;
+
+  exact.reuse = 0;
+  if (!(request = easel_request_new (&exact, error)) || !(other = cli_job_run (engine, request, progress, NULL, error))
+      || !easel_picture_compare (other, clip, &likeness, error))
+    return FALSE;
+  done.psnr = likeness.psnr;
+  done.ssim = likeness.ssim;
+  g_clear_pointer (&request, easel_request_unref);
+  if (!(request = easel_request_new (&done, error)))
+    return FALSE;
+  easel_request_unref (clip->request);
+  clip->request = g_steal_pointer (&request);
+  if (!args->quiet && !args->json)
+    fprintf (stderr, "against the exact clip: PSNR %.1f dB, SSIM %.3f\n", likeness.psnr, likeness.ssim);
+  return TRUE;
+}
+
 static gboolean
 run_task (EaselEngine *engine, const Task *task, const CliArgs *args, CliProgress *progress, GError **error)
 {
@@ -139,6 +174,12 @@ run_task (EaselEngine *engine, const Task *task, const CliArgs *args, CliProgres
 
   if (picture == NULL)
     return FALSE;
+  if (args->measure_loss && easel_request_settings (task->request)->reuse > 0
+      && !measure_loss (engine, picture, task, args, progress, error))
+    {
+      keep_elsewhere (picture, task, args, error);
+      return FALSE;
+    }
   if (!write_result (picture, task, args, error))
     {
       keep_elsewhere (picture, task, args, error);

@@ -142,9 +142,9 @@ check_folder (const char *folder, gboolean make, GError **error)
 
 /* By its ending a film, else a picture (or what can be both). */
 static gboolean
-can_write (const char *path, GError **error)
+can_write (const CliOutput *self, const char *path, GError **error)
 {
-  return easel_video_is_container (path) ? easel_video_can_write (path, NULL, error)
+  return easel_video_is_container (path) ? easel_video_can_write_so (path, &self->video, error)
                                          : easel_image_can_write (path, error);
 }
 
@@ -158,7 +158,7 @@ cli_output_check (CliOutput *self, GError **error)
   if (is_folder (self))
     return check_folder (self->output ? self->output : ".", self->output && g_str_has_suffix (self->output, "/"),
                          error);
-  if ((path = expand (self->output, "", 0, 1, &has_number, error)) == NULL || !can_write (path, error))
+  if ((path = expand (self->output, "", 0, 1, &has_number, error)) == NULL || !can_write (self, path, error))
     return FALSE;
   folder = g_path_get_dirname (path);
   return strchr (folder, '{') != NULL || check_folder (folder, FALSE, error);
@@ -218,7 +218,7 @@ cli_output_name (CliOutput *self, const char *prompt, gint64 seed, int number, G
                        path);
           return NULL;
         }
-      if (!can_write (path, error))
+      if (!can_write (self, path, error))
         return NULL;
     }
   g_hash_table_add (self->taken, g_strdup (path));

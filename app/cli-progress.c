@@ -217,6 +217,8 @@ cli_progress_done (CliProgress *self, const char *path, const EaselPicture *pict
 {
   const EaselRequestSettings *settings = easel_request_settings (picture->request);
   g_autofree char *took = cli_format_seconds (seconds);
+  g_autofree char *reused = settings->reused > 0 ? g_strdup_printf (" (%d used the work of others)", settings->reused)
+                                                 : NULL;
   g_autofree char *request = NULL;
   struct stat about;
   CliJson json;
@@ -243,8 +245,8 @@ cli_progress_done (CliProgress *self, const char *path, const EaselPicture *pict
   else
     {
       if (!self->quiet)
-        fprintf (stderr, "%d x %d, %d steps, seed %" G_GINT64_FORMAT ", %s\n", picture->width, picture->height,
-                 settings->steps, settings->seed, took);
+        fprintf (stderr, "%d x %d, %d steps%s, seed %" G_GINT64_FORMAT ", %s\n", picture->width, picture->height,
+                 settings->steps, reused ? reused : "", settings->seed, took);
       puts (path);
       fflush (stdout);
     }

@@ -75,6 +75,7 @@ cli_wish_request (const CliWish *wish, const CliArgs *args, int i, GError **erro
   settings.fps = args->fps;
   settings.input = args->input;
   settings.strength = args->strength;
+  settings.reuse = args->reuse;
   settings.dynamic_guidance = args->dynamic_guidance;
   return easel_request_new (&settings, error);
 }

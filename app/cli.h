@@ -8,6 +8,7 @@
 #pragma once
 
 #include "engine/core/engine.h"
+#include "engine/media/video-file.h"
 
 G_BEGIN_DECLS
 
@@ -38,9 +39,11 @@ typedef struct
   const char *model, *prompt, *negative, *prompts, *output, *sampler, *device, *vram_limit, *noise, *preview,
       *input, *checkpoint;
   int width, height; /* 0: not said */
-  int steps, count, quality, max_tokens, threads, frames; /* 0: not said */
+  int steps, count, quality, max_tokens, threads, frames, bitrate, loops; /* 0: not said */
   double guidance; /* < 0: not said */
-  double fps, strength; /* 0: not said */
+  double fps, strength, reuse; /* 0: not said */
+  gboolean measure_loss;
+  const char *codec;
   gboolean dynamic_guidance;
   gint64 seed;     /* < 0: not said */
   GPtrArray *imports; /* --import DIR, each */
@@ -168,6 +171,7 @@ typedef struct
   gboolean force;
   gboolean many; /* more than one picture is on its way: a plain name gets a number */
   GHashTable *taken; /* names given out in this run, owned */
+  EaselVideoOptions video; /* set after init: what a film would be written with */
 } CliOutput;
 void cli_output_init (CliOutput *self, const char *output, gboolean force, gboolean many);
 void cli_output_clear (CliOutput *self);

@@ -6,7 +6,8 @@ _easel_cli ()
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
   local common="--models --json --quiet --help --version"
   local run="--model --prompt --negative --size --steps --guidance --seed --sampler --count --no-instruction --no-binning
-    --max-tokens --noise --device --vram-limit --precision --threads --frames --fps --input --strength --dynamic-guidance"
+    --max-tokens --noise --device --vram-limit --precision --threads --frames --fps --input --image --video --strength
+    --reuse --dynamic-guidance"
   local write="--output --force --quality --no-metadata"
   local hub="--revision --precision --cache --import --connections --limit --endpoint --use-login --offline --deep --dry-run
     --orphans"
@@ -26,18 +27,19 @@ _easel_cli ()
       COMPREPLY=($(compgen -W "$(easel-cli samplers 2>/dev/null | cut -d' ' -f1)" -- "$word"))
       return ;;
     --models | --cache | --import) COMPREPLY=($(compgen -d -- "$word")); return ;;
-    --output | -o | --preview | --prompts | --input | -i | --checkpoint) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --output | -o | --preview | --prompts | --input | -i | --image | --video | --checkpoint) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --device | -d) COMPREPLY=($(compgen -W "auto cpu cuda" -- "$word")); return ;;
+    --codec) COMPREPLY=($(compgen -W "h264 vp9 av1" -- "$word")); return ;;
     --noise) COMPREPLY=($(compgen -W "cpu cuda" -- "$word")); return ;;
     --size | -s) COMPREPLY=($(compgen -W "512x512 1024x1024" -- "$word")); return ;;
     --precision) COMPREPLY=($(compgen -W "auto bf16 fp16 fp32 all" -- "$word")); return ;;
     --revision | --connections | --limit | --endpoint) return ;;
     --prompt | -p | --negative | -n | --steps | --guidance | -g | --seed | --count | -c | --quality | --max-tokens | --threads | -t | --frames \
-      | --fps | --strength)
+      | --fps | --strength | --reuse | --bitrate | --loops)
       return ;;
   esac
   case $command in
-    generate) options="$run $write --prompts --preview --checkpoint $common" ;;
+    generate) options="$run $write --prompts --preview --checkpoint --bitrate --codec --loops --measure-loss $common" ;;
     plan) options="$run $common" ;;
     reproduce) options="--model --device --vram-limit --threads $write $common" ;;
     samplers) options="--model $common" ;;

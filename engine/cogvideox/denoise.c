@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/cogvideox/denoise.h"
+#include "engine/cogvideox/reuse.h"
 
 #include <math.h>
 #include <string.h>
@@ -168,15 +169,17 @@ guidance_at (const CogDenoise *self, double timestep)
 
 /* One evaluation of the model into MODEL. */
 static gboolean
-evaluate (const CogDenoise *self, EaselStream *s, EaselCogContext *context, Loop *l, int i, EaselJob *job,
-          GError **error)
+evaluate (const CogDenoise *self, EaselStream *s, EaselCogContext *context, EaselCogReuse *reuse, Loop *l, int i,
+          EaselJob *job, GError **error)
 {
   const EaselEvaluation *e = easel_sampler_evaluation (self->sampler, i);
-  const EaselCogStep step = { .x = l->input, .timestep = l->timestep, .ofs = self->ofs };
+  const EaselCogStep step = { .x = l->input, .timestep = l->timestep, .ofs = self->ofs, .reuse = reuse };
   const float times[2] = { (float) e->timestep, (float) e->timestep };
   const float g = (float) guidance_at (self, e->timestep);
   EaselTensor model = l->slots[EASEL_SLOT_MODEL];
 
+  if (reuse && i + 1 == easel_sampler_n_evaluations (self->sampler))
+    easel_cog_reuse_insist (reuse); /* the last one is what is seen */
   easel_upload (s, l->timestep, times);
   fill_input (self, s, l, e->input_scale);
   if (!easel_cog_transformer_forward (self->transformer, s, context, &step, l->output, job, error))
@@ -225,13 +228,15 @@ cog_denoise (const CogDenoise *self, EaselStream *s, EaselTensor out, EaselJob *
   const int n_steps = easel_sampler_n_steps (self->sampler), first = self->resume ? self->resume->evaluation : 0;
   const size_t mark = easel_stream_mark (s);
   g_autoptr (EaselCogContext) context = NULL;
+  g_autoptr (EaselCogReuse) reuse = NULL;
   g_auto (Loop) l = { 0 };
   EaselTensor result;
   gboolean ok = FALSE;
 
   /* 1. Everything the loop needs; what does not change between steps is computed here. */
   if (!prepare (self, s, &l, error)
-      || !(context = easel_cog_context_new (self->transformer, s, self->text, self->frames, self->h, self->w, error)))
+      || !(context = easel_cog_context_new (self->transformer, s, self->text, self->frames, self->h, self->w, error))
+      || (self->reuse > 0 && !(reuse = easel_cog_reuse_new (self->transformer, s, context, self->reuse, error))))
     goto cleanup;
 
   /* 2. The beginning: X [F, h, w, C]. */
@@ -245,7 +250,7 @@ cog_denoise (const CogDenoise *self, EaselStream *s, EaselTensor out, EaselJob *
       const EaselEvaluation *e = easel_sampler_evaluation (self->sampler, i);
       gboolean stop;
 
-      if (!easel_job_step (job, e->step, n_steps, error) || !evaluate (self, s, context, &l, i, job, error))
+      if (!easel_job_step (job, e->step, n_steps, error) || !evaluate (self, s, context, reuse, &l, i, job, error))
         goto cleanup;
       stop = stops_here (self, i, job);
       if (self->clean_cb || stop)
@@ -269,6 +274,9 @@ cog_denoise (const CogDenoise *self, EaselStream *s, EaselTensor out, EaselJob *
           && !easel_stream_is_dry (s))
         keep (self, s, &l, i + 1);
     }
+
+  if (reuse && self->reused)
+    *self->reused = easel_cog_reuse_count (reuse);
 
   /* 4. Latents in the model's scale. */
   easel_lincomb (s, .n_terms = 1, .x = { result }, .c = { (float) (1 / easel_sampler_data_sigma (self->sampler)) },

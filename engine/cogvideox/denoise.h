@@ -36,6 +36,8 @@ typedef struct
   double guidance;      /* classifier-free (n = 2) */
   gboolean dynamic;     /* guidance grows from 1 as the reference's use_dynamic_cfg says */
   double ofs;           /* for models that have it */
+  double reuse;         /* 0: every step is computed; else the change below which a step uses earlier work (reuse.h) */
+  int *reused;          /* NULL, or receives how many evaluations did so */
   EaselRng *rng;        /* starting noise, then the sampler's */
   const float *noise;   /* NULL, or starting noise [F, C, h, w] in place of drawing it */
   const float *start;   /* NULL, or latents [F, h, w, C] of a clip to change, in the model's scale */

@@ -3,7 +3,7 @@
  * One forward pass: patches, time, blocks, and back to latents. Each sample's tokens are its text, then its clip, in
  * one piece of memory; attention and the feed-forward see them as one sequence, norms and gates as two.
  */
-#include "engine/cogvideox/transformer-private.h"
+#include "engine/cogvideox/reuse.h"
 
 #include <math.h>
 
@@ -271,7 +271,7 @@ easel_cog_transformer_forward (EaselCogTransformer *self, EaselStream *s, EaselC
 {
   const size_t mark = easel_stream_mark (s);
   EaselTensor tokens, time;
-  gboolean ok = TRUE;
+  gboolean ok = TRUE, reused = FALSE;
 
   if (!check_step (self, context, step, out, error))
     return FALSE;
@@ -280,12 +280,20 @@ easel_cog_transformer_forward (EaselCogTransformer *self, EaselStream *s, EaselC
   tokens = embed (self, s, context, step->x);
   time = embed_time (self, s, step);
 
-  /* 3. Blocks, in place on the tokens. */
+  /* 3. Blocks, in place on the tokens. The first says whether the work of an earlier step will do for the others. */
+  if (step->reuse)
+    cog_reuse_before (step->reuse, s, tokens);
   for (int i = 0; ok && i < self->config.layers; i++)
     {
       run_block (self, s, context, &self->blocks[i], time, tokens);
       ok = easel_stream_check (s, "Denoising", error) && easel_job_check (job, error);
+      if (ok && i == 0 && step->reuse && (reused = cog_reuse_skips (step->reuse, s, tokens)))
+        break;
     }
+  if (ok && step->reuse && reused)
+    cog_reuse_apply (step->reuse, s, tokens);
+  else if (ok && step->reuse)
+    cog_reuse_remember (step->reuse, s, tokens);
 
   /* 4. Norms, projection, patches back to latents [B, frames, h, w, out]. */
   if (ok)

@@ -236,6 +236,7 @@ cog_generate (CogPipeline *self, CogParts *parts, EaselStream *s, const CogRecip
                           .rng = rng, .start = r->kind == COG_FROM_CLIP ? beginning : NULL,
                           .picture = r->kind == COG_FROM_PICTURE ? beginning : NULL,
                           .stop_after = dry ? 0 : st->stop_after, .stopped_after = &result->stopped_after,
+                          .reuse = st->reuse, .reused = &result->reused,
                           .clean_cb = job ? preview_cb : NULL, .user_data = &watcher };
   if (checkpoint && !dry)
     {

@@ -84,6 +84,7 @@ typedef struct
 {
   EaselPicture *clip; /* of the result's size, the caller's; NULL on a dry stream */
   int stopped_after;  /* steps that were taken, 0: all */
+  int reused;         /* evaluations of the model that used earlier work */
   double encode_flops, denoise_flops, decode_flops;
 } CogResult;
 

@@ -285,8 +285,8 @@ pipeline_run (EaselPipeline *base, EaselRequest *resolved, EaselJob *job, EaselP
         return FALSE;
       ok = run_once (self, &recipe, &plan, keep_encoder, input, job, &result, &problem);
       easel_plan_clear (&plan);
-      if (ok && result.stopped_after > 0
-          && !(clip->request = easel_request_stopped (resolved, result.stopped_after, error)))
+      if (ok && (result.stopped_after > 0 || result.reused > 0)
+          && !(clip->request = easel_request_as_done (resolved, result.stopped_after, result.reused, error)))
         return FALSE;
       if (ok)
         break;

@@ -168,6 +168,8 @@ cog_resolve (CogPipeline *self, EaselRequest *request, GError **error)
   s.fps = s.fps > 0 ? s.fps : self->habits.fps;
   s.steps = s.steps ? s.steps : self->habits.steps;
   s.stop_after = s.stop_after < s.steps ? s.stop_after : 0;
+  s.reused = 0;
+  s.psnr = s.ssim = 0;
   s.guidance = s.guidance < 0 ? self->habits.guidance : s.guidance;
   s.max_tokens = s.max_tokens ? s.max_tokens : self->habits.max_tokens;
   s.human_instruction = TRUE; /* there is none: not worth a word in files */

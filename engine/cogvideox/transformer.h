@@ -52,11 +52,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselCogContext, easel_cog_context_free)
 EaselTensor easel_cog_context_cos (EaselCogContext *self);
 EaselTensor easel_cog_context_sin (EaselCogContext *self);
 
+/* Work of earlier steps that is used again: reuse.h. */
+typedef struct EaselCogReuse EaselCogReuse;
+
 typedef struct
 {
   EaselTensor x;        /* [batch, frames, h, w, in_channels] f32 or act */
   EaselTensor timestep; /* [batch] f32 on the device */
   double ofs;           /* read when the model has ofs_dim */
+  EaselCogReuse *reuse; /* NULL: everything is computed */
 } EaselCogStep;
 
 /* out: [batch, frames, h, w, out_channels] f32, given by the caller. Scratch comes from the arena and is given back.

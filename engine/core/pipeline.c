@@ -24,11 +24,13 @@ easel_plan_clear (EaselPlan *plan)
 }
 
 EaselRequest *
-easel_request_stopped (EaselRequest *resolved, int stopped_after, GError **error)
+easel_request_as_done (EaselRequest *resolved, int stopped_after, int reused, GError **error)
 {
   EaselRequestSettings settings = *easel_request_settings (resolved);
 
-  settings.stop_after = stopped_after;
+  if (stopped_after > 0)
+    settings.stop_after = stopped_after;
+  settings.reused = reused;
   return easel_request_new (&settings, error);
 }
 

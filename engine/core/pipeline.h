@@ -77,9 +77,9 @@ typedef struct
   void (*free) (EaselPipeline *self);
 } EaselPipelineClass;
 
-/* For run(): the request as it was carried out when not all steps were taken (easel_job_finish_early()). Caller
- * unrefs. */
-EaselRequest *easel_request_stopped (EaselRequest *resolved, int stopped_after, GError **error);
+/* For run(): the request as it was carried out when not all steps were taken (easel_job_finish_early()) or some used
+ * the work of others; 0: neither. Caller unrefs. */
+EaselRequest *easel_request_as_done (EaselRequest *resolved, int stopped_after, int reused, GError **error);
 
 struct EaselPipeline
 {

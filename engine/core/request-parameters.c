@@ -102,6 +102,15 @@ easel_request_to_parameters (EaselRequest *self)
     }
   if (s->stop_after > 0)
     add_int (line, "Stopped after", s->stop_after);
+  if (s->reuse > 0)
+    add_double (line, "Reuse", s->reuse);
+  if (s->reused > 0)
+    add_int (line, "Reused", s->reused);
+  if (s->psnr > 0)
+    {
+      add_double (line, "PSNR", s->psnr);
+      add_double (line, "SSIM", s->ssim);
+    }
   if (s->strength > 0)
     add_double (line, "Denoising strength", s->strength);
   if (s->max_tokens > 0)
@@ -291,6 +300,14 @@ read_pair (Reader *reader, const char *key, const char *value)
     }
   else if (!strcmp (key, "stopped after"))
     set_int (&s->stop_after, value, EASEL_REQUEST_MAX_STEPS);
+  else if (!strcmp (key, "reuse"))
+    read_double (value, 1.0, &s->reuse);
+  else if (!strcmp (key, "reused"))
+    set_int (&s->reused, value, 2 * EASEL_REQUEST_MAX_STEPS);
+  else if (!strcmp (key, "psnr"))
+    read_double (value, 100, &s->psnr);
+  else if (!strcmp (key, "ssim"))
+    read_double (value, 1, &s->ssim);
   else if (!strcmp (key, "max tokens"))
     set_int (&s->max_tokens, value, 4096);
   else if (!strcmp (key, "resolution binning"))

@@ -70,6 +70,10 @@ check (const EaselRequestSettings *s, GError **error)
     return refuse (error, "The number of frames per second", "a number from 0 to 1000");
   if (!(s->strength >= 0.0 && s->strength <= 1.0))
     return refuse (error, "The strength", "a number from 0 to 1");
+  if (!(s->reuse >= 0.0 && s->reuse <= 1.0))
+    return refuse (error, "The change below which work is used again", "a number from 0 to 1");
+  if (!(s->psnr >= 0.0 && s->psnr <= 100.0 && fabs (s->ssim) <= 1.0))
+    return refuse (error, "The likeness to the exact clip", "a PSNR from 0 to 100 dB and an SSIM from -1 to 1");
   if (s->noise && strcmp (s->noise, "cpu") != 0 && strcmp (s->noise, "cuda") != 0)
     return refuse (error, "The kind of noise", "\"cpu\" or \"cuda\"");
   if (s->precision && strcmp (s->precision, "f32") != 0 && strcmp (s->precision, "bf16") != 0
@@ -149,7 +153,8 @@ easel_request_equal (EaselRequest *a, EaselRequest *b)
          && x->resolution_binning == y->resolution_binning && x->human_instruction == y->human_instruction
          && x->max_tokens == y->max_tokens && x->frames == y->frames && x->fps == y->fps
          && x->dynamic_guidance == y->dynamic_guidance && !g_strcmp0 (x->input, y->input)
-         && x->strength == y->strength && x->stop_after == y->stop_after;
+         && x->strength == y->strength && x->stop_after == y->stop_after && x->reuse == y->reuse
+         && x->reused == y->reused && x->psnr == y->psnr && x->ssim == y->ssim;
 }
 
 /* ---- JSON ---- */
@@ -189,6 +194,15 @@ easel_request_to_json (EaselRequest *self)
   json_object_set_int_member (object, "steps", s->steps);
   if (s->stop_after > 0)
     json_object_set_int_member (object, "stop_after", s->stop_after);
+  if (s->reuse > 0)
+    json_object_set_double_member (object, "reuse", s->reuse);
+  if (s->reused > 0)
+    json_object_set_int_member (object, "reused", s->reused);
+  if (s->psnr > 0)
+    {
+      json_object_set_double_member (object, "psnr", s->psnr);
+      json_object_set_double_member (object, "ssim", s->ssim);
+    }
   json_object_set_double_member (object, "guidance", s->guidance);
   json_object_set_int_member (object, "seed", s->seed);
   set_word (object, "sampler", s->sampler);
@@ -225,6 +239,10 @@ easel_request_from_json (const char *text, gsize length, GError **error)
   s.height = (int) easel_fields_int (&f, "height", 0, 0, EASEL_REQUEST_MAX_SIDE);
   s.steps = (int) easel_fields_int (&f, "steps", 0, 0, EASEL_REQUEST_MAX_STEPS);
   s.stop_after = (int) easel_fields_int (&f, "stop_after", 0, 0, EASEL_REQUEST_MAX_STEPS);
+  s.reuse = easel_fields_double (&f, "reuse", 0);
+  s.psnr = easel_fields_double (&f, "psnr", 0);
+  s.ssim = easel_fields_double (&f, "ssim", 0);
+  s.reused = (int) easel_fields_int (&f, "reused", 0, 0, 2 * EASEL_REQUEST_MAX_STEPS);
   s.guidance = easel_fields_double (&f, "guidance", -1);
   s.seed = easel_fields_int (&f, "seed", -1, G_MININT64, G_MAXINT64);
   s.sampler = easel_fields_string (&f, "sampler", NULL);

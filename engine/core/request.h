@@ -30,6 +30,9 @@ typedef struct
   double fps;           /* clips; 0: the model's */
   gboolean dynamic_guidance; /* clips: guidance grows while denoising (CogVideoX) */
   const char *input;    /* a picture or clip to begin with: a file, NULL none; written to files by its last part */
+  double reuse;         /* clips: the change below which a step uses the work of an earlier one; 0: none does, exact */
+  int reused;           /* of a finished clip: how many evaluations of the model did so; no wish, resolving clears it */
+  double psnr, ssim;    /* of a finished clip: its likeness to the exact one, where that was measured; else 0 */
   double strength;      /* of a clip that is changed: 1 leaves nothing of it. 0: 0.8 */
   const char *noise;    /* "cpu" (default) or "cuda": whose starting noise */
   const char *precision;/* NULL: as the model was trained */

@@ -87,9 +87,8 @@ easel_video_can_write (const char *path, const char *codec, GError **error)
   return FALSE;
 }
 
-/* What a kind of file cannot do, said before any work. */
-static gboolean
-check_options (const char *path, const EaselVideoOptions *options, GError **error)
+gboolean
+easel_video_can_write_so (const char *path, const EaselVideoOptions *options, GError **error)
 {
   if (!easel_video_can_write (path, options->codec, error))
     return FALSE;
@@ -162,7 +161,7 @@ easel_video_write (EaselPicture *clip, const char *path, const EaselVideoOptions
   EaselImageTexts texts;
 
   options = options ? options : &none;
-  if (!check_options (path, options, error))
+  if (!easel_video_can_write_so (path, options, error))
     return FALSE;
   if (clip->request && !options->no_metadata)
     {

@@ -35,8 +35,11 @@ gboolean easel_video_is_animation (const char *path);
  * encoder that is missing and the package that has it. To check before the work. */
 gboolean easel_video_can_write (const char *path, const char *codec, GError **error);
 
-/* Writes all frames at clip->fps (8 when it has none). options may be NULL. As easel_video_can_write(), and BAD_REQUEST
- * for options that this kind of file cannot have, IO, NO_MEMORY, CANCELLED. On failure nothing is left behind and an
+/* The same, and BAD_REQUEST for options that this kind of file cannot have. */
+gboolean easel_video_can_write_so (const char *path, const EaselVideoOptions *options, GError **error);
+
+/* Writes all frames at clip->fps (8 when it has none). options may be NULL. As
+ * easel_video_can_write_so(), and IO, NO_MEMORY, CANCELLED. On failure nothing is left behind and an
  * existing file is as it was (numbered pictures that are already written stay). */
 gboolean easel_video_write (EaselPicture *clip, const char *path, const EaselVideoOptions *options, GError **error);
 

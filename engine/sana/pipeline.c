@@ -219,6 +219,7 @@ pipeline_resolve (EaselPipeline *base, EaselRequest *request, GError **error)
   s.height = s.height ? s.height : side;
   s.steps = s.steps ? s.steps : self->habits.steps;
   s.stop_after = s.stop_after < s.steps ? s.stop_after : 0;
+  s.reuse = s.reused = 0; /* of clips */
   s.guidance = s.guidance < 0 ? self->habits.guidance : s.guidance;
   s.max_tokens = s.max_tokens ? s.max_tokens : self->habits.max_tokens;
   s.human_instruction = s.human_instruction && self->habits.human_instruction;
@@ -373,7 +374,7 @@ pipeline_run (EaselPipeline *base, EaselRequest *resolved, EaselJob *job, EaselP
       ok = run_once (self, &recipe, &plan, job, &result, &problem);
       easel_plan_clear (&plan);
       if (ok && result.stopped_after > 0
-          && !(picture->request = easel_request_stopped (resolved, result.stopped_after, error)))
+          && !(picture->request = easel_request_as_done (resolved, result.stopped_after, 0, error)))
         return FALSE;
       if (ok)
         break;

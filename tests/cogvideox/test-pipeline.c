@@ -4,6 +4,7 @@
  * request, plans, memory, cancelling, failing, going on after an interruption. Skips where those models are absent.
  */
 #include "engine/cogvideox/pipeline-private.h"
+#include "engine/media/compare.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -309,6 +310,88 @@ test_checkpoint (Fixture *f, gconstpointer data)
   put (f->dir, "kept.safetensors", "damaged");
 }
 
+static EaselPicture *
+run_settings (EaselPipeline *pipeline, const EaselRequestSettings *s)
+{
+  g_autoptr (EaselRequest) request = easel_request_new (s, NULL), resolved = NULL;
+  g_autoptr (GError) error = NULL;
+  EaselPicture *clip = NULL;
+
+  resolved = pipeline->klass->resolve (pipeline, request, &error);
+  g_assert_no_error (error);
+  pipeline->klass->run (pipeline, resolved, NULL, &clip, &error);
+  g_assert_no_error (error);
+  return clip;
+}
+
+/* Where no step changes as little as is asked, all is computed: the same bytes, in the memory that was planned. */
+static void
+test_reuse_nothing (Fixture *f, gconstpointer data)
+{
+  EaselRequestSettings s = usual ();
+  g_autoptr (EaselRequest) request = NULL;
+  g_autoptr (EaselPicture) exact = NULL, clip = NULL;
+  EaselPlan plan = { 0 };
+  guint64 used;
+
+  NEED_MODELS ();
+  exact = run_settings (f->pipeline, &s);
+  s.reuse = 1e-9;
+  request = resolve (f, &s, NULL);
+  g_assert_true (f->pipeline->klass->plan (f->pipeline, request, &plan, NULL));
+  used = f->device->memory_used;
+  easel_device_reset_peak (f->device);
+  clip = run_settings (f->pipeline, &s);
+  g_assert_cmpuint (f->device->memory_peak - used, ==, plan.activations_bytes);
+  g_assert_null (clip->request); /* as it was asked for */
+  g_assert_true (same (exact, clip));
+  easel_plan_clear (&plan);
+}
+
+/* A trained model: neighbouring steps are alike, and the clip stays like the exact one. */
+static void
+test_reuse (void)
+{
+  const char *source = g_getenv ("EASEL_SOURCE");
+  g_autofree char *dir = g_build_filename (source ? source : ".", "data", "starter", "starter-cogvideox", NULL);
+  EaselRequestSettings s = EASEL_REQUEST_SETTINGS_INIT;
+  g_autoptr (EaselPicture) exact = NULL, clip = NULL;
+  g_autoptr (GError) error = NULL;
+  EaselDevice *device = NULL;
+  EaselPipeline *pipeline;
+  EaselModelFolder *folder;
+  EaselLikeness likeness;
+  int reused;
+
+  if (!g_file_test (dir, G_FILE_TEST_IS_DIR))
+    {
+      g_test_skip ("no starter model for clips");
+      return;
+    }
+  g_assert_cmpint (easel_cpu_device_open (2, &device), ==, EASEL_STATUS_OK);
+  folder = easel_model_folder_open (dir, &error);
+  g_assert_no_error (error);
+  pipeline = easel_cogvideox_pipeline_class.open (folder, device, &error);
+  g_assert_no_error (error);
+  s.prompt = "a red ball moves to the right";
+  s.seed = 3;
+  s.frames = 9;
+  s.steps = 30;
+  exact = run_settings (pipeline, &s);
+  s.reuse = 0.15;
+  clip = run_settings (pipeline, &s);
+  reused = easel_request_settings (clip->request)->reused;
+  g_assert_true (easel_picture_compare (exact, clip, &likeness, &error));
+  g_test_message ("%d of %d steps used earlier work: PSNR %.1f dB, SSIM %.3f", reused, s.steps, likeness.psnr,
+                  likeness.ssim);
+  g_assert_cmpint (reused, >=, s.steps / 3);
+  g_assert_cmpint (reused, <=, s.steps - 3); /* the two first and the last are always computed */
+  g_assert_cmpfloat (likeness.psnr, >, 22);
+  g_assert_cmpfloat (likeness.ssim, >, 0.9);
+  pipeline->klass->free (pipeline);
+  easel_device_close (&device);
+}
+
 #define ADD(name, model, func) \
   g_test_add ("/cogvideox/" name, Fixture, model, fixture_set_up, func, fixture_tear_down)
 
@@ -330,5 +413,8 @@ main (int argc, char **argv)
   ADD ("cancel", "cog-2b-tiny", test_cancel);
   ADD ("no-memory", "cog-2b-tiny", test_no_memory);
   ADD ("checkpoint", "cog-2b-tiny", test_checkpoint);
+  ADD ("reuse-nothing", "cog-2b-tiny", test_reuse_nothing);
+  ADD ("reuse-nothing-rotary", "cog-5b-tiny", test_reuse_nothing);
+  g_test_add_func ("/cogvideox/reuse", test_reuse);
   return g_test_run ();
 }

@@ -295,8 +295,8 @@ test_full (gconstpointer ending)
   g_assert_cmpint (folder_clear (dir), ==, 0);
 }
 
-/* Files cut short anywhere and with bits turned over: what can be read or a sentence, never more. Films are only cut: on
- * turned bits GStreamer 1.22's Matroska reader itself warns of what it takes for an element. */
+/* Files cut short anywhere and with bits turned over: what can be read or a sentence, never more. Films are only cut:
+ * on turned bits GStreamer 1.22's Matroska reader itself warns of what it takes for an element. */
 static void
 test_damaged (gconstpointer ending)
 {
