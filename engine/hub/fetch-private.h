@@ -59,6 +59,8 @@ typedef struct
   gint64 clock_gap;     /* boot time - monotonic time: grows while the machine sleeps */
   gint64 last_report, last_space, rate_at, rate_bytes;
   double rate;
+  double allowance;     /* bytes that the bandwidth limit lets through now; below 0 after a large bite */
+  gint64 allowed_at;    /* when it was last filled up */
 } Fetcher;
 
 /* lane.c */
@@ -73,9 +75,12 @@ void lane_finish (Lane *self, Fetcher *f, CURLcode code);
 void lane_stop (Lane *self, Fetcher *f);
 /* TRUE when the server has been silent for too long. */
 gboolean lane_is_stalled (const Lane *self, Fetcher *f, gint64 now);
-void lane_limit (Lane *self, curl_off_t bytes_per_second);
+/* Takes bytes again when the bandwidth limit had held it. */
+void lane_go_on (Lane *self);
 
 /* fetch.c: a try failed; trouble and reason are in f->trouble. Schedules the next one, or fails the run. */
 void fetcher_try_again (Fetcher *f, Item *item, gint64 retry_after);
+/* Bytes that came, against the bandwidth limit. FALSE: not now; lane_go_on() is called when they may be taken. */
+gboolean fetcher_may_take (Fetcher *f, gsize bytes);
 /* A failure that no second try will mend. The error is in f->error already. */
 void fetcher_give_up (Fetcher *f);

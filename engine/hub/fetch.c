@@ -237,9 +237,6 @@ next_run (Fetcher *f, Item *item, guint *from, guint *to)
     }
   if (s->connections > 1)
     most = (guint) (s->piece / part->block);
-  /* With a limit, pieces of about eight seconds, so that a changed limit is soon felt. */
-  if (s->rate > 0)
-    most = MIN (most, (guint) MAX (1, 8 * s->rate / s->connections / part->block));
   while (i < part->n_blocks && (part->done[i] || item->taken[i]))
     i++;
   *from = i;
@@ -258,13 +255,29 @@ free_lane (Fetcher *f)
   return NULL;
 }
 
-static void
-share_rate (Fetcher *f)
+gboolean
+fetcher_may_take (Fetcher *f, gsize bytes)
 {
-  gint64 rate = f->session->settings->rate;
+  if (f->session->settings->rate <= 0)
+    return TRUE;
+  if (f->allowance <= 0)
+    return FALSE;
+  f->allowance -= (double) bytes;
+  return TRUE;
+}
 
-  for (guint i = 0; rate > 0 && f->busy > 0 && i < f->lanes->len; i++)
-    lane_limit (f->lanes->pdata[i], (curl_off_t) MAX (1, rate / f->busy));
+/* The bandwidth limit: a bucket that fills at that rate and holds a quarter of a second, shared by all lanes. */
+static void
+fill_up (Fetcher *f, gint64 now)
+{
+  const double rate = (double) f->session->settings->rate;
+
+  if (rate <= 0)
+    return;
+  f->allowance = MIN (f->allowance + rate * (double) (now - f->allowed_at) / G_USEC_PER_SEC, rate / 4);
+  f->allowed_at = now;
+  for (guint i = 0; f->allowance > 0 && i < f->lanes->len; i++)
+    lane_go_on (f->lanes->pdata[i]);
 }
 
 /* Gives an open item lanes until it has `most`. An address is tried by one lane before others follow. */
@@ -286,7 +299,7 @@ static gint64
 hand_out (Fetcher *f, gint64 now)
 {
   gint64 next = G_MAXINT64;
-  guint open = 0, before = f->busy, end;
+  guint open = 0, end;
 
   while (f->first < f->items->len && ((Item *) f->items->pdata[f->first])->state == ITEM_DONE)
     f->first++;
@@ -315,8 +328,6 @@ hand_out (Fetcher *f, gint64 now)
     }
   for (guint i = f->first; i < end && free_lane (f) && !f->failed; i++)
     serve (f, f->items->pdata[i], G_MAXUINT, now);
-  if (f->busy != before)
-    share_rate (f);
   return next;
 }
 
@@ -520,6 +531,9 @@ loop (Fetcher *f)
 
       if (f->failed)
         break;
+      fill_up (f, now);
+      if (f->session->settings->rate > 0)
+        wait = 20;
       curl_multi_perform (f->multi, &running);
       while (!f->failed && (message = curl_multi_info_read (f->multi, &queued)))
         if (message->msg == CURLMSG_DONE)
@@ -583,7 +597,7 @@ easel_fetch_run (EaselFetch *self, GError **error)
     g_ptr_array_add (f.lanes, lane_new ((gsize) s->block));
   f.hasher = easel_hasher_new ((gsize) s->block, wake_cb, f.multi);
   f.clock_gap = sleep_clock ();
-  f.rate_at = f.last_space = g_get_monotonic_time ();
+  f.rate_at = f.last_space = f.allowed_at = g_get_monotonic_time ();
   self->multi_ready (f.multi, self->data);
 
   if (loop (&f))

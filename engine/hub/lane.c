@@ -26,6 +26,7 @@ struct Lane
   gint64 heard;           /* monotonic time of the last byte */
   enum { BODY_UNCHECKED, BODY_GOOD, BODY_IGNORED } body;
   gboolean too_long, lies, write_failed;
+  gboolean held;          /* by the bandwidth limit */
   int code;               /* errno of a failed write */
   guint8 *buffer;         /* the block that is being filled: libcurl gives 16 KiB at a time */
 };
@@ -50,14 +51,17 @@ lane_is_free (const Lane *self)
 gboolean
 lane_is_stalled (const Lane *self, Fetcher *f, gint64 now)
 {
-  return self->item && now - self->heard > (gint64) f->session->settings->stall_ms * 1000;
+  return self->item && !self->held && now - self->heard > (gint64) f->session->settings->stall_ms * 1000;
 }
 
 void
-lane_limit (Lane *self, curl_off_t bytes_per_second)
+lane_go_on (Lane *self)
 {
-  if (self->item)
-    curl_easy_setopt (self->easy, CURLOPT_MAX_RECV_SPEED_LARGE, bytes_per_second);
+  if (!self->item || !self->held)
+    return;
+  self->held = FALSE;
+  self->heard = g_get_monotonic_time ();
+  curl_easy_pause (self->easy, CURLPAUSE_CONT); /* may give us bytes, and be held again, before it returns */
 }
 
 /* ---- the bytes --------------------------------------------------------------------------------------------------- */
@@ -156,6 +160,11 @@ data_cb (char *data, size_t size, size_t n, void *user_data)
   gsize bytes = size * n, take;
 
   self->heard = g_get_monotonic_time ();
+  if (!fetcher_may_take (self->fetcher, bytes))
+    {
+      self->held = TRUE;
+      return CURL_WRITEFUNC_PAUSE;
+    }
   self->fetcher->fetched += bytes;
   if (self->body == BODY_UNCHECKED)
     check_body (self);
@@ -195,13 +204,12 @@ release (Lane *self, Fetcher *f)
 static void
 perform (Lane *self, Fetcher *f)
 {
-  const EaselHubSettings *s = f->session->settings;
   gint64 size = self->item->file->size;
 
   curl_easy_reset (self->easy);
   g_clear_pointer (&self->headers, curl_slist_free_all);
   self->body = BODY_UNCHECKED;
-  self->too_long = self->lies = self->write_failed = FALSE;
+  self->too_long = self->lies = self->write_failed = self->held = FALSE;
   self->pos = self->start;
   self->heard = g_get_monotonic_time ();
   if (!easel_net_setup (f->session, self->easy, self->url, &self->reply, &self->headers))
@@ -216,8 +224,6 @@ perform (Lane *self, Fetcher *f)
   curl_easy_setopt (self->easy, CURLOPT_WRITEDATA, self);
   curl_easy_setopt (self->easy, CURLOPT_BUFFERSIZE, (long) BUFFER);
   curl_easy_setopt (self->easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1); /* one connection for each lane */
-  if (s->rate > 0)
-    curl_easy_setopt (self->easy, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t) MAX (1, s->rate / MAX (1, f->busy)));
   if (self->start > 0 || self->end < size)
     {
       g_autofree char *range =

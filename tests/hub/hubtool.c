@@ -184,7 +184,8 @@ queue (void)
       JsonBuilder *b = begin ();
 
       easel_download_wait (download, -1);
-      for (int tries = 0; tries < 500 && easel_download_get_progress (download).bytes_total == 0; tries++)
+      for (int tries = 0; tries < 500 && easel_download_get_state (download) == EASEL_DOWNLOAD_PAUSED &&
+                          easel_download_get_progress (download).bytes_total == 0; tries++)
         g_usleep (10000); /* the list that is on disk is read by the hub's thread */
       p = easel_download_get_progress (download);
       put_text (b, "repo", easel_download_get_repo (download));

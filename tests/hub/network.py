@@ -228,6 +228,32 @@ class HubTest(unittest.TestCase):
             f.write('{"version": 1, "downloads": [{"cache": "/x", "repository": "../../x"}, 5, {"cache": "rel"}]}')
         self.assertEqual(len(self.run_tool("--queue", queue, "queue")), 1)  # nonsense is left out
 
+    def test_the_rest_of_the_queue_goes_on(self):
+        self.add_sana()
+        self.add_sana("org/gated", gated="auto")
+        self.hub.add(Repo("org/text", {"config.json": b"{}"}))
+        with open(os.path.join(self.top, "file"), "w"):
+            pass
+        wishes = [("org/sana", "gone", self.cache), ("org/text", "main", self.cache), ("org/gated", "main", self.cache),
+                  ("org/nothing", "main", self.cache), ("org/sana", "main", os.path.join(self.top, "file", "cache")),
+                  ("org/sana", "main", self.cache)]
+        queue = os.path.join(self.top, "queue.json")
+        with open(queue, "w") as f:
+            json.dump({"version": 1, "downloads": [{"cache": c, "repository": r, "revision": v} for r, v, c in wishes]}, f)
+        ends = self.run_tool("--queue", queue, "queue")
+        self.assertEqual([d["state"] for d in ends], ["failed"] * 5 + ["done"])
+        with open(queue) as f:  # what failed stays, at rest, to be tried again
+            self.assertEqual([d["paused"] for d in json.load(f)["downloads"]], [True] * 5)
+
+    def test_bandwidth_limit(self):
+        repo = self.add_sana()
+        total = sum(repo.files[p].size for p in self.run_tool("plan", "org/sana")[0]["wanted"])
+        for connections in ("1", "4"):
+            shutil.rmtree(self.cache, True)
+            began = time.monotonic()
+            self.pull("--rate", str(total // 2), "--connections", connections, "org/sana")
+            self.assertGreater(time.monotonic() - began, 1.2)  # two seconds' worth; the first moment is free
+
     def test_licence(self):
         self.add_sana()
         got = self.run_tool("licence", "org/sana")[0]

@@ -39,7 +39,7 @@ show_failure (EaselPullWindow *self, const EaselHubFailure *failure)
   g_autofree char *words = easel_hub_words_failure (failure->reason, self->repo, failure->error);
   g_autofree char *escaped = g_markup_escape_text (words, -1);
   gboolean token = failure->reason == EASEL_HUB_REASON_NO_TOKEN || failure->reason == EASEL_HUB_REASON_BAD_TOKEN ||
-                   failure->reason == EASEL_HUB_REASON_TOKEN_RIGHT;
+                   failure->reason == EASEL_HUB_REASON_TOKEN_RIGHT || failure->reason == EASEL_HUB_REASON_TERMS;
 
   adw_status_page_set_description (self->failed, escaped);
   gtk_widget_set_visible (GTK_WIDGET (self->failed_page), failure->page != NULL);
