@@ -3,7 +3,8 @@
  * Decoding and encoding in tiles: AutoencoderDC.tiled_decode and tiled_encode. Tiles start every `stride` and overlap;
  * the first rows of a tile fade in over the last rows of the tile above, then its first columns over those of the tile
  * on the left, each neighbour taken after its own blending. Blending is done on the host: it is little work on few
- * numbers, and the device then holds one tile instead of the whole picture's activations.
+ * numbers, and the device then holds one tile instead of the whole picture's activations. Tiles as wide as the picture
+ * (strips) have no neighbours on the left: their rows are rows of the result, and everything stays on the device.
  */
 #include <string.h>
 
@@ -190,6 +191,49 @@ run_sample (Run *r, GError **error)
   return ok;
 }
 
+/* n rows of a picture [1, h, w, c] from `first` on, as [1, n, w, c]. */
+static EaselTensor
+picture_rows (EaselTensor t, gint64 first, gint64 n)
+{
+  const gint64 w = t.shape[2], c = t.shape[3];
+
+  return easel_tensor_as (easel_tensor_rows (easel_tensor_as (t, t.shape[1], w, c), first, n), 1, n, w, c);
+}
+
+/* One sample in strips: x [1, h, w, c] -> y [1, h', w', c'] f32. A strip is written whole, so that where the next one
+ * begins, y holds what it fades in over. */
+static gboolean
+run_strips (Run *r, EaselTensor x, EaselTensor y, GError **error)
+{
+  EaselStream *s = r->s;
+
+  for (int i = 0; i * r->in.stride_h < r->height; i++)
+    {
+      const DcaeProgress progress = { r->job, i, r->n_rows };
+      const int from = i * r->in.stride_h, to = i * r->out.stride_h;
+      const int rows = MIN (r->out.tile_h, r->out_height - to);
+      const int shared = i > 0 ? MIN (r->out.tile_h - r->out.stride_h, rows) : 0;
+      const EaselTensor in = picture_rows (x, from, MIN (r->in.tile_h, r->height - from));
+      const size_t mark = easel_stream_mark (s);
+      EaselTensor out = picture_rows (y, to, rows);
+
+      if (i > 0)
+        out = easel_new (s, EASEL_DTYPE_F32, 1, rows, r->out_width, r->out_channels);
+      if (!easel_stream_check (s, r->encode ? "Encoding" : "Decoding", error)
+          || !(r->encode ? dcae_encode_piece : dcae_decode_piece) (r->self, s, in, out, progress, error))
+        return FALSE;
+      for (int j = 0; j < shared; j++)
+        easel_lincomb (s, .n_terms = 2, .x = { picture_rows (y, to + j, 1), picture_rows (out, j, 1) },
+                       .c = { (float) (1 - (double) j / shared), (float) ((double) j / shared) },
+                       .y = picture_rows (y, to + j, 1));
+      if (i > 0 && rows > shared)
+        easel_cast (s, .x = picture_rows (out, shared, rows - shared),
+                    .y = picture_rows (y, to + shared, rows - shared));
+      easel_stream_release (s, mark);
+    }
+  return easel_stream_check (s, r->encode ? "Encoding" : "Decoding", error);
+}
+
 gboolean
 dcae_run_tiled (EaselDcae *self, EaselStream *s, EaselTensor x, const EaselDcaeTiling *tiling, gboolean encode,
                 EaselTensor y, EaselJob *job, GError **error)
@@ -210,6 +254,12 @@ dcae_run_tiled (EaselDcae *self, EaselStream *s, EaselTensor x, const EaselDcaeT
 
   r.n_columns = (r.width + r.in.stride_w - 1) / r.in.stride_w;
   r.n_rows = (r.height + r.in.stride_h - 1) / r.in.stride_h;
+  if (r.n_columns == 1)
+    {
+      for (gint64 b = 0; ok && b < x.shape[0]; b++)
+        ok = run_strips (&r, easel_tensor_rows (x, b, 1), easel_tensor_rows (y, b, 1), error);
+      return ok;
+    }
   r.row = row = g_new0 (Tile, r.n_columns);
   if (!r.dry)
     {

@@ -319,6 +319,54 @@ test_sixteen_bits (void)
   fixture_close (&sprint);
 }
 
+/* Strips as wide as the picture: each decoded by itself, its first rows faded in over the rows that are there. */
+static void
+test_strips (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (JsonObject) config = reference_config ("dcae-tiny");
+  g_autoptr (EaselDcae) dcae = NULL;
+  EaselDevice *device = NULL;
+  EaselStream *s = NULL;
+
+  g_assert_cmpint (easel_cpu_device_open (1, &device), ==, EASEL_STATUS_OK);
+  g_assert_cmpint (easel_stream_open (device, 64 << 20, &s), ==, EASEL_STATUS_OK);
+  dcae = easel_dcae_new (config, reference_weights ("dcae-tiny"), device, &error);
+  g_assert_no_error (error);
+  const int f = easel_dcae_factor (dcae), channels = easel_dcae_latent_channels (dcae), h = 5, w = 3;
+  const gsize row = (gsize) w * f * 3;
+  const EaselDcaeTiling tiling = { 3 * f, 1 << 20, 2 * f, 1 << 20 };
+  EaselTensor z = easel_new (s, EASEL_DTYPE_F32, 1, h, w, channels);
+  EaselTensor got = easel_new (s, EASEL_DTYPE_F32, 1, h * f, w * f, 3);
+  g_autofree float *want = g_new (float, h * f * row);
+
+  for (int i = 0; i < h * w * channels; i++)
+    ((float *) z.data)[i] = (float) sin (i * 0.7);
+  g_assert_true (easel_dcae_decode (dcae, s, z, &tiling, got, NULL, &error));
+  g_assert_no_error (error);
+  for (int from = 0; from < h; from += 2)
+    {
+      const int n = MIN (3, h - from);
+      EaselTensor strip = easel_tensor_as (easel_tensor_rows (easel_tensor_as (z, h, w, channels), from, n), 1, n, w,
+                                           channels);
+      EaselTensor part = easel_new (s, EASEL_DTYPE_F32, 1, n * f, w * f, 3);
+
+      g_assert_true (easel_dcae_decode (dcae, s, strip, NULL, part, NULL, &error));
+      for (gsize i = 0; i < n * f * row; i++)
+        {
+          const double t = from > 0 && i / row < (gsize) f ? (double) (i / row) / f : 1;
+          float *to = &want[from * f * row + i];
+
+          *to = (float) ((t < 1 ? *to * (1 - t) : 0) + ((const float *) part.data)[i] * t);
+        }
+    }
+  for (gsize i = 0; i < h * f * row; i++)
+    g_assert_true (fabs (((const float *) got.data)[i] - want[i]) <= 1e-5);
+  easel_stream_close (&s);
+  g_clear_pointer (&dcae, easel_dcae_free);
+  easel_device_close (&device);
+}
+
 /* Shapes that do not fit are said, not read. */
 static void
 test_step_refusals (void)
@@ -482,6 +530,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sana/transformer/refusals", test_transformer_refusals);
   g_test_add_func ("/sana/transformer/step-refusals", test_step_refusals);
   g_test_add_func ("/sana/dcae/refusals", test_autoencoder_refusals);
+  g_test_add_func ("/sana/dcae/strips", test_strips);
   g_test_add_func ("/sana/dcae/tiling-refusals", test_tiling_refusals);
   g_test_add_func ("/sana/loop/flow", test_loop_flow);
   g_test_add_func ("/sana/loop/sprint", test_loop_sprint);
