@@ -23,6 +23,7 @@ struct Plan
 {
   int tiles_x, tiles_y, tiles_n, phases, kt, kh, kw, chunks; /* chunks: of 64 channels */
   int tiles;
+  int places; /* tiles of pixels: those of one tile of channels follow each other. 0: the other way round */
 };
 
 template <int BN> struct Ring
@@ -40,8 +41,8 @@ struct Tile
   __device__ __forceinline__
   Tile (const Plan &p, int i)
   {
-    n = i % p.tiles_n;
-    i /= p.tiles_n;
+    n = p.places ? i / p.places : i % p.tiles_n;
+    i = p.places ? i % p.places : i / p.tiles_n;
     phase = i % p.phases;
     i /= p.phases;
     x = i % p.tiles_x * SIDE;
@@ -248,6 +249,9 @@ launch (EaselStream *s, const Conv *c, const void *w, Plan p)
   map_before = map_x;
   if (c->before && !map_pixels (&map_before, c, c->before, c->kt - 1))
     return false;
+  /* What is larger is read once: weights, when blocks that run together share tiles of channels. */
+  if ((int64_t) c->co * c->ci * taps > (int64_t) c->frames * c->h * c->w_ * c->c)
+    p.places = p.tiles;
   p.tiles_n = (c->co + BN - 1) / BN;
   p.tiles *= p.tiles_n;
   if (!easel_cuda_allow_shared (s, reinterpret_cast<const void *> (conv_hopper_tiles<T, BN, WIDE>), R::BYTES,

@@ -6,11 +6,12 @@
  * bias and relu or gelu; bias and residual. SiLU, gates and biases of another dtype are a second kernel over the
  * product, which goes through the workspace in slices of rows when y is its own residual, so that it stays in the L2
  * cache.
+ * A large product with SiLU on Hopper is a 1 x 1 convolution of ours instead, whose way out does it all.
  * The algorithm is the library's first choice for a shape, among those that sum in a fixed order, and is remembered.
  * What cuBLASLt does not take, a plain kernel does.
  */
+#include "conv.cuh"
 #include "cuda-device.h"
-#include "device.cuh"
 
 #include <stdlib.h>
 #include <string.h>
@@ -340,6 +341,35 @@ launch_finish (EaselStream *s, const EaselLinearArgs *a, const Finish *f, bool b
                                              a->act);
 }
 
+/* ---- a 1 x 1 convolution ---- */
+
+/* SiLU without a gate, when there are tiles (256 rows by 128 columns) for every multiprocessor twice: rows are the
+ * pixels of a picture 16 wide. False when it is not taken. */
+static bool
+as_convolution (EaselStream *s, const EaselLinearArgs *a, int64_t M, int64_t N, int64_t K)
+{
+  Conv c = {};
+
+  if (a->act != EASEL_ACT_SILU || a->gate.data || (a->x_stride && a->x_stride != K) || (a->y_stride && a->y_stride != N)
+      || a->w.dtype != s->act_dtype || M % 16 || M / 256 * (N / 128) < 2 * easel_cuda (s)->n_sms || M > 1 << 28
+      || N > 1 << 20 || K > 1 << 20)
+    return false;
+  c.x = a->x.data;
+  c.w = a->w.data;
+  c.residual = a->residual.data;
+  c.y = a->y.data;
+  c.bias = easel_cuda_vector (&a->bias);
+  c.act = a->act;
+  c.frames = 1;
+  c.h = c.oh = (int) (M / 16);
+  c.w_ = c.ow = 16;
+  c.c = c.ci = (int) K;
+  c.co = c.no = (int) N;
+  c.groups = c.kt = c.kh = c.kw = c.stride = c.up = 1;
+  c.dtype = s->act_dtype;
+  return conv_hopper (s, &c);
+}
+
 /* ---- the operation ---- */
 
 /* The epilogue for bias and activation, or -1 when there is none. */
@@ -378,6 +408,11 @@ easel_cuda_linear (EaselStream *s, const EaselLinearArgs *a)
   int64_t slice = through ? (int64_t) (room / (N * size)) : M;
   char *scratch = (char *) easel_cuda (s)->workspace + BLAS_WORKSPACE;
 
+  if (as_convolution (s, a, M, N, K))
+    {
+      easel_cuda_launched (s, "linear", &a->y);
+      return;
+    }
   slice = slice < 1 ? 1 : slice > M ? M : slice;
   if (through && (size_t) (N * size) > room)
     {
