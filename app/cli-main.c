@@ -63,6 +63,21 @@ const CliCommand cli_commands[] = {
     "be made again.",
     "  easel-cli reproduce dawn.png\n"
     "  easel-cli reproduce dawn.png --device cuda --output again.png" },
+  { "gallery", CLI_GALLERY, "what was made: list, search, export, check", "[WORD …]", 0, G_MAXINT, cli_gallery,
+    "The gallery of the desktop program; both may run at once. Files that came or went\n"
+    "by hand are met first.\n"
+    "\n"
+    "  gallery list           number, day, size, stars, file, prompt\n"
+    "  gallery search WORDS   those with all these words, or words that begin so, in\n"
+    "                         prompt, model, tags or file name\n"
+    "  gallery export FILE…   copies (a number of the list will do), as they are, in\n"
+    "                         another format, or without the settings inside\n"
+    "  gallery check          whether the index is sound and every file is there; exit\n"
+    "                         status 1 when something is wrong",
+    "  easel-cli gallery search sailboat --stars 3\n"
+    "  easel-cli gallery list --since 2026-11-01 --sort stars --json\n"
+    "  easel-cli gallery export 12 15 --format jpg --no-metadata --output for-mum/\n"
+    "  easel-cli gallery check --repair" },
   { "samplers", CLI_SAMPLERS, "list the samplers", NULL, 0, 0, cli_samplers,
     "Lists the samplers; with --model it says which of them fit that model, and why the\n"
     "others do not.",

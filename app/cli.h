@@ -29,6 +29,7 @@ typedef enum
   CLI_INSPECT = 1 << 3,
   CLI_REPRODUCE = 1 << 4,
   CLI_SAMPLERS = 1 << 5,
+  CLI_GALLERY = 1 << 6,
 } CliCommandBit;
 
 /* What the command line said. Strings are borrowed from argv. */
@@ -51,6 +52,9 @@ typedef struct
   const char *revision, *cache, *endpoint, *limit; /* of `models pull` and its like */
   int connections;
   gboolean deep, dry_run, offline, login, orphans;
+  const char *folder, *tag, *sort, *since, *kind, *format; /* of `gallery` */
+  int stars;
+  gboolean repair, new_index;
   gboolean no_metadata, no_instruction, no_binning, force, json, quiet, help, version;
 } CliArgs;
 
@@ -206,5 +210,6 @@ CliStatus cli_samplers (const CliArgs *args);
 CliStatus cli_plan (const CliArgs *args);
 CliStatus cli_inspect (const CliArgs *args);
 CliStatus cli_reproduce (const CliArgs *args);
+CliStatus cli_gallery (const CliArgs *args);
 
 G_END_DECLS

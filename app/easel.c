@@ -18,7 +18,6 @@ main (int argc, char **argv)
   g_auto (GStrv) roots = NULL;
   g_autofree char *pictures = NULL, *data = NULL, *catalogue = NULL, *own_catalogue = NULL, *login = NULL;
   g_autoptr (EaselHubSettings) hub = NULL;
-  const char *base = g_get_user_special_dir (G_USER_DIRECTORY_PICTURES);
   EaselApplicationSettings settings = { 0 };
 
   easel_places_prepare ();
@@ -29,8 +28,8 @@ main (int argc, char **argv)
   g_set_application_name (_ ("Easel"));
 
   roots = easel_places_model_roots (NULL);
-  pictures = base ? g_build_filename (base, "Easel", NULL) : g_build_filename (g_get_home_dir (), "Easel", NULL);
-  data = g_build_filename (g_get_user_data_dir (), "easel", NULL);
+  pictures = easel_places_pictures ();
+  data = easel_places_data ();
   settings.model_roots = (const char *const *) roots;
   settings.pictures_folder = pictures;
   settings.data_folder = data;

@@ -96,3 +96,17 @@ easel_places_prepare (void)
   if (compiled && g_file_test (compiled, G_FILE_TEST_EXISTS))
     g_setenv ("GSETTINGS_SCHEMA_DIR", schemas, FALSE);
 }
+
+char *
+easel_places_pictures (void)
+{
+  const char *base = g_get_user_special_dir (G_USER_DIRECTORY_PICTURES);
+
+  return g_build_filename (base ? base : g_get_home_dir (), "Easel", NULL);
+}
+
+char *
+easel_places_data (void)
+{
+  return g_build_filename (g_get_user_data_dir (), "easel", NULL);
+}

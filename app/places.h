@@ -12,6 +12,11 @@
  * to, or data/starter of the source tree it was built in. */
 char **easel_places_model_roots (const char *const *first);
 
+/* Where new pictures go unless a person chose another folder; where the gallery's index and the queue are. Callers
+ * free. */
+char *easel_places_pictures (void);
+char *easel_places_data (void);
+
 /* For the desktop program, before anything of GTK: lets it run from its build folder, where the settings' schema is
  * compiled but not installed. Does nothing for an installed program. */
 void easel_places_prepare (void);

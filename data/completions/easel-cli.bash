@@ -11,10 +11,11 @@ _easel_cli ()
   local write="--output --force --quality --no-metadata"
   local hub="--revision --precision --cache --import --connections --limit --endpoint --use-login --offline --deep --dry-run
     --orphans"
+  local gallery="--folder --stars --tag --kind --since --sort --format --repair --new-index --model --count"
   local options=""
 
   if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W "generate models plan inspect reproduce samplers help --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "generate models plan inspect reproduce gallery samplers help --help --version" -- "$word"))
     return
   fi
   case $before in
@@ -33,6 +34,11 @@ _easel_cli ()
     --noise) COMPREPLY=($(compgen -W "cpu cuda" -- "$word")); return ;;
     --size | -s) COMPREPLY=($(compgen -W "512x512 1024x1024" -- "$word")); return ;;
     --precision) COMPREPLY=($(compgen -W "auto bf16 fp16 fp32 all" -- "$word")); return ;;
+    --folder) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    --kind) COMPREPLY=($(compgen -W "picture clip" -- "$word")); return ;;
+    --sort) COMPREPLY=($(compgen -W "newest oldest stars name" -- "$word")); return ;;
+    --format) COMPREPLY=($(compgen -W "png jpg webp" -- "$word")); return ;;
+    --stars | --tag | --since) return ;;
     --revision | --connections | --limit | --endpoint) return ;;
     --prompt | -p | --negative | -n | --steps | --guidance | -g | --seed | --count | -c | --quality | --max-tokens | --threads | -t | --frames \
       | --fps | --strength | --reuse | --bitrate | --loops)
@@ -43,15 +49,18 @@ _easel_cli ()
     plan) options="$run $common" ;;
     reproduce) options="--model --device --vram-limit --threads $write $common" ;;
     samplers) options="--model $common" ;;
+    gallery) options="$gallery $write $common" ;;
     models) options="$hub $common" ;;
     inspect) options=$common ;;
-    help) COMPREPLY=($(compgen -W "generate models plan inspect reproduce samplers" -- "$word")); return ;;
+    help) COMPREPLY=($(compgen -W "generate models plan inspect reproduce gallery samplers" -- "$word")); return ;;
   esac
   if [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$word"))
   elif [ "$command" = models ] && [ "$COMP_CWORD" = 2 ]; then
     COMPREPLY=($(compgen -W "search plan licence pull verify repair remove login logout" -- "$word"))
-  elif [ "$command" = inspect ] || [ "$command" = reproduce ]; then
+  elif [ "$command" = gallery ] && [ "$COMP_CWORD" = 2 ]; then
+    COMPREPLY=($(compgen -W "list search export check" -- "$word"))
+  elif [ "$command" = gallery ] || [ "$command" = inspect ] || [ "$command" = reproduce ]; then
     COMPREPLY=($(compgen -f -- "$word"))
   fi
 }

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # fish completion for easel-cli
 
-set -l commands generate models plan inspect reproduce samplers help
+set -l commands generate models plan inspect reproduce gallery samplers help
 set -l run '__fish_seen_subcommand_from generate plan'
 set -l engine '__fish_seen_subcommand_from generate plan reproduce'
-set -l write '__fish_seen_subcommand_from generate reproduce'
+set -l write '__fish_seen_subcommand_from generate reproduce gallery'
+set -l gallery '__fish_seen_subcommand_from gallery'
 
 complete -c easel-cli -f
 complete -c easel-cli -n "not __fish_seen_subcommand_from $commands" -a generate -d 'make pictures from words'
@@ -12,9 +13,10 @@ complete -c easel-cli -n "not __fish_seen_subcommand_from $commands" -a models -
 complete -c easel-cli -n "not __fish_seen_subcommand_from $commands" -a plan -d 'say what a picture would need'
 complete -c easel-cli -n "not __fish_seen_subcommand_from $commands" -a inspect -d 'say what is inside a file'
 complete -c easel-cli -n "not __fish_seen_subcommand_from $commands" -a reproduce -d 'make a picture again and compare'
+complete -c easel-cli -n "not __fish_seen_subcommand_from $commands" -a gallery -d 'what was made'
 complete -c easel-cli -n "not __fish_seen_subcommand_from $commands" -a samplers -d 'list the samplers'
 complete -c easel-cli -n "not __fish_seen_subcommand_from $commands" -a help -d 'explain a command'
-complete -c easel-cli -n '__fish_seen_subcommand_from help' -a 'generate models plan inspect reproduce samplers'
+complete -c easel-cli -n '__fish_seen_subcommand_from help' -a 'generate models plan inspect reproduce gallery samplers'
 complete -c easel-cli -n '__fish_seen_subcommand_from inspect reproduce' -F
 
 complete -c easel-cli -n '__fish_seen_subcommand_from generate plan reproduce samplers' -s m -l model -x \
@@ -73,3 +75,13 @@ complete -c easel-cli -n '__fish_seen_subcommand_from models' -l offline -d 'no 
 complete -c easel-cli -n '__fish_seen_subcommand_from models' -l deep -d 'read every byte and compare its hash'
 complete -c easel-cli -n '__fish_seen_subcommand_from models' -l dry-run -d 'only say how much it would free'
 complete -c easel-cli -n '__fish_seen_subcommand_from models' -l orphans -d 'unfinished parts and files no model uses'
+complete -c easel-cli -n $gallery -a 'list search export check'
+complete -c easel-cli -n $gallery -l folder -x -a '(__fish_complete_directories)' -d "the gallery's folder"
+complete -c easel-cli -n $gallery -l stars -x -a '1 2 3 4 5' -d 'only those with at least so many stars'
+complete -c easel-cli -n $gallery -l tag -x -d 'only those with this tag'
+complete -c easel-cli -n $gallery -l kind -x -a 'picture clip' -d 'only pictures, or only clips'
+complete -c easel-cli -n $gallery -l since -x -d 'only those made since this day'
+complete -c easel-cli -n $gallery -l sort -x -a 'newest oldest stars name' -d 'in which order'
+complete -c easel-cli -n $gallery -l format -x -a 'png jpg webp' -d 'export in this format'
+complete -c easel-cli -n $gallery -l repair -d 'make anew what is damaged'
+complete -c easel-cli -n $gallery -l new-index -d 'a new index from the files'

@@ -90,6 +90,11 @@ gboolean easel_gallery_write_tags (sqlite3 *db, gint64 id, const char *const *ta
 /* The path of a file below the folder, relative to it; NULL when it lies elsewhere. Caller frees. */
 char *easel_gallery_relative (EaselGallery *self, const char *path);
 
+/* The path of a row: relative to the folder, or absolute where it lies elsewhere. Caller frees. */
+char *easel_gallery_absolute (EaselGallery *self, const char *stored);
+/* place.c. Compares the folder with the one of the last opening; rows whose files stayed there keep them. */
+gboolean easel_gallery_settle_folder (EaselGallery *self, GError **error);
+
 /* What the ending of a file says it is; FALSE: nothing for the gallery. */
 gboolean easel_gallery_kind_of (const char *path, EaselItemKind *kind);
 /* easel_gallery_scan() that also appends the folders it met (absolute paths) to `folders`; NULL: nobody asks. */

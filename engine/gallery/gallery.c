@@ -165,6 +165,8 @@ easel_gallery_open (const char *database, const char *folder, gboolean *rebuilt,
         *rebuilt = TRUE;
     }
   make_folder (self);
+  if (!easel_gallery_settle_folder (self, error))
+    return NULL;
   return g_steal_pointer (&self);
 }
 
@@ -175,7 +177,7 @@ easel_gallery_open_anew (const char *database, const char *folder, GError **erro
 
   self->database = g_canonicalize_filename (database, NULL);
   self->folder = g_canonicalize_filename (folder, NULL);
-  if (!easel_gallery_exchange (self, "old", error))
+  if (!easel_gallery_exchange (self, "old", error) || !easel_gallery_settle_folder (self, error))
     return NULL;
   make_folder (self);
   return g_steal_pointer (&self);

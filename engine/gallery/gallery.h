@@ -25,6 +25,7 @@ G_DECLARE_FINAL_TYPE (EaselGallery, easel_gallery, EASEL, GALLERY, GObject)
  * next scan fills a new one from the files: *rebuilt (may be NULL) says so. A folder that is not there (a drive that is
  * not plugged in) is no failure, see easel_gallery_folder_problem(). UNSUPPORTED: made by a newer Easel, nothing is
  * touched; easel_gallery_open_anew() is the way forward. IO: the index cannot be written. */
+/* Another folder than the last time: files that are not in it but still in the old one stay in the gallery. */
 EaselGallery *easel_gallery_open (const char *database, const char *folder, gboolean *rebuilt, GError **error);
 /* The same, but whatever index is there is set aside ("….old-N", never deleted) after saving stars and tags from it.
  * Scan afterwards. */
@@ -33,6 +34,8 @@ EaselGallery *easel_gallery_open_anew (const char *database, const char *folder,
 gboolean easel_gallery_rebuild (EaselGallery *self, GCancellable *cancellable, GError **error);
 
 const char *easel_gallery_get_folder (EaselGallery *self);
+/* The folder an index was opened with last, or NULL: not made yet, or of another version. Caller frees. */
+char *easel_gallery_last_folder (const char *database);
 /* What is wrong with the folder now, as a sentence with a way forward: not there, cannot be read, cannot be written.
  * NULL when nothing is. Caller frees. Looks at the disk. */
 char *easel_gallery_folder_problem (EaselGallery *self);

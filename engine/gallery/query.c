@@ -214,7 +214,7 @@ read_item (EaselGallery *self, sqlite3_stmt *s)
   const char *tags = (const char *) sqlite3_column_text (s, 16);
 
   item->id = sqlite3_column_int64 (s, 0);
-  item->path = g_build_filename (self->folder, (const char *) sqlite3_column_text (s, 1), NULL);
+  item->path = easel_gallery_absolute (self, (const char *) sqlite3_column_text (s, 1));
   item->kind = sqlite3_column_int (s, 2);
   item->width = sqlite3_column_int (s, 3);
   item->height = sqlite3_column_int (s, 4);

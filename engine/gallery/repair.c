@@ -266,7 +266,7 @@ check_files (EaselGallery *self, GString *report, GCancellable *cancellable, GEr
 
   while (ok && sqlite3_step (paths) == SQLITE_ROW)
     {
-      g_autofree char *path = g_build_filename (self->folder, (const char *) sqlite3_column_text (paths, 0), NULL);
+      g_autofree char *path = easel_gallery_absolute (self, (const char *) sqlite3_column_text (paths, 0));
 
       ok = !g_cancellable_set_error_if_cancelled (cancellable, error);
       if (ok && !g_file_test (path, G_FILE_TEST_IS_REGULAR))

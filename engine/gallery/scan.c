@@ -377,14 +377,15 @@ vanished_rows (Scan *scan)
 {
   GHashTable *rows = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   GHashTableIter iter;
-  gpointer value;
+  gpointer path, value;
 
   g_hash_table_iter_init (&iter, scan->known);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
+  while (g_hash_table_iter_next (&iter, &path, &value))
     {
       Known *known = value;
 
-      if (!known->seen && known->state <= STATE_MISSING)
+      if (!known->seen && known->state <= STATE_MISSING &&
+          !(g_path_is_absolute (path) && g_file_test (path, G_FILE_TEST_EXISTS)))
         g_hash_table_replace (rows, g_strdup_printf ("%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT, known->mtime,
                                                      known->bytes), known);
     }
@@ -496,7 +497,8 @@ mark_missing (Scan *scan)
         {
           Known *known = value;
 
-          if (known->seen || known->state != STATE_PRESENT || below_closed (scan, path))
+          if (known->seen || known->state != STATE_PRESENT || below_closed (scan, path) ||
+              (g_path_is_absolute (path) && g_file_test (path, G_FILE_TEST_EXISTS)))
             continue;
           sqlite3_reset (s);
           sqlite3_bind_int64 (s, 1, known->id);

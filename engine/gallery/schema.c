@@ -42,6 +42,8 @@ static const char *const migrations[] = {
   /* What a person added to rows of an index that was given up, until a scan meets the file again. */
   "CREATE TABLE salvaged (path TEXT PRIMARY KEY, stars INTEGER NOT NULL, tags TEXT NOT NULL, state INTEGER NOT NULL)"
   "  WITHOUT ROWID;"
+  /* The folder the paths are relative to, as of the last opening. One row. */
+  "CREATE TABLE place (folder TEXT NOT NULL);"
   "DROP TABLE words;"
   "CREATE VIRTUAL TABLE words USING fts5 (prompt, negative, model, tags, path, content='item', content_rowid='id',"
   "  prefix='1 2 3', tokenize='easel');"

@@ -4,7 +4,7 @@
 # --help, the manual page and the completions speak of the same commands and options.
 . "$(dirname "$0")/common.sh"
 data=$here/../../data
-commands='generate models plan inspect reproduce samplers'
+commands='generate models plan inspect reproduce gallery samplers'
 
 runs 0 --version
 holds out '^easel-cli [0-9]'
