@@ -5,6 +5,7 @@
 #include <glib/gi18n.h>
 
 #include "ui/compat.h"
+#include "ui/search-provider.h"
 #include "ui/window.h"
 
 struct _EaselApplication
@@ -18,6 +19,8 @@ struct _EaselApplication
   EaselQueue *queue;
   EaselHubClientPlaces hub_places; /* owned strings and settings */
   EaselHubClient *hub;
+  EaselSearchProvider *search;
+  EaselGallery *searched; /* while the program serves searches alone, without its rooms */
   char *problem;
   guint inhibited; /* cookie while something is being made */
 };
@@ -176,6 +179,53 @@ open_rooms (EaselApplication *self)
 }
 
 static void
+close_rooms (EaselApplication *self)
+{
+  if (self->queue)
+    g_object_run_dispose (G_OBJECT (self->queue)); /* stops the job; its row stays for the next start */
+  g_clear_object (&self->queue);
+  g_clear_object (&self->hub);
+  if (self->gallery)
+    g_object_run_dispose (G_OBJECT (self->gallery)); /* stops a scan */
+  g_clear_object (&self->gallery);
+  g_clear_object (&self->searched);
+  g_clear_object (&self->engine);
+}
+
+/* ---- searches from outside ---- */
+
+static EaselGallery *
+lend_gallery (GApplication *app)
+{
+  EaselApplication *self = EASEL_APPLICATION (app);
+  g_autofree char *index = g_build_filename (self->data_folder, "gallery.sqlite", NULL);
+  g_autofree char *chosen = NULL;
+
+  if (self->gallery)
+    return self->gallery;
+  if (!self->searched && self->settings && g_file_test (index, G_FILE_TEST_EXISTS))
+    {
+      chosen = g_settings_get_string (self->settings, "pictures-folder");
+      self->searched = easel_gallery_open (index, *chosen ? chosen : self->pictures_folder, NULL, NULL);
+    }
+  return self->searched;
+}
+
+static gboolean
+easel_application_dbus_register (GApplication *app, GDBusConnection *bus, const char *path, GError **error)
+{
+  return G_APPLICATION_CLASS (easel_application_parent_class)->dbus_register (app, bus, path, error) &&
+         easel_search_provider_register (EASEL_APPLICATION (app)->search, bus, error);
+}
+
+static void
+easel_application_dbus_unregister (GApplication *app, GDBusConnection *bus, const char *path)
+{
+  easel_search_provider_unregister (EASEL_APPLICATION (app)->search, bus);
+  G_APPLICATION_CLASS (easel_application_parent_class)->dbus_unregister (app, bus, path);
+}
+
+static void
 easel_application_startup (GApplication *app)
 {
   EaselApplication *self = EASEL_APPLICATION (app);
@@ -183,13 +233,23 @@ easel_application_startup (GApplication *app)
   G_APPLICATION_CLASS (easel_application_parent_class)->startup (app);
   gtk_window_set_default_icon_name (EASEL_APPLICATION_ID);
   self->settings = g_settings_new (EASEL_APPLICATION_ID);
-  open_rooms (self);
+  /* Started to answer searches: what waits in the queue waits for a window. */
+  if (g_application_get_flags (app) & G_APPLICATION_IS_SERVICE)
+    g_application_set_inactivity_timeout (app, 20000);
+  else
+    open_rooms (self);
 }
 
 static EaselWindow *
 the_window (EaselApplication *self)
 {
   GtkWindow *window = gtk_application_get_active_window (GTK_APPLICATION (self));
+
+  if (!self->engine && !self->problem)
+    {
+      g_clear_object (&self->searched);
+      open_rooms (self);
+    }
   return window && EASEL_IS_WINDOW (window) ? EASEL_WINDOW (window) : easel_window_new (self);
 }
 
@@ -214,12 +274,7 @@ easel_application_shutdown (GApplication *app)
 {
   EaselApplication *self = EASEL_APPLICATION (app);
 
-  if (self->queue)
-    g_object_run_dispose (G_OBJECT (self->queue)); /* stops the job; its row stays for the next start */
-  g_clear_object (&self->queue);
-  g_clear_object (&self->hub);
-  g_clear_object (&self->gallery);
-  g_clear_object (&self->engine);
+  close_rooms (self);
   G_APPLICATION_CLASS (easel_application_parent_class)->shutdown (app);
 }
 
@@ -229,6 +284,7 @@ easel_application_finalize (GObject *object)
   EaselApplication *self = EASEL_APPLICATION (object);
 
   g_clear_object (&self->settings);
+  g_clear_object (&self->search);
   g_strfreev (self->model_roots);
   g_free (self->pictures_folder);
   g_free (self->data_folder);
@@ -282,6 +338,38 @@ activate_action_cb (GSimpleAction *action, GVariant *parameter, gpointer user_da
 }
 
 static void
+search_action_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  EaselWindow *window = the_window (user_data);
+
+  gtk_window_present (GTK_WINDOW (window));
+  easel_window_search (window, g_variant_get_string (parameter, NULL));
+}
+
+/* In place of an index that this version cannot read: a new one from the pictures; the old one is kept beside it. */
+static void
+renew_gallery_action_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  EaselApplication *self = user_data;
+  GtkWindow *window = gtk_application_get_active_window (GTK_APPLICATION (self));
+  g_autofree char *index = g_build_filename (self->data_folder, "gallery.sqlite", NULL);
+  g_autofree char *chosen = g_settings_get_string (self->settings, "pictures-folder");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (EaselGallery) anew = NULL;
+
+  close_rooms (self);
+  anew = easel_gallery_open_anew (index, *chosen ? chosen : self->pictures_folder, &error);
+  g_clear_object (&anew);
+  g_clear_pointer (&self->problem, g_free);
+  open_rooms (self);
+  if (error && !self->problem)
+    self->problem = g_strdup (error->message);
+  gtk_window_present (GTK_WINDOW (easel_window_new (self)));
+  if (window)
+    gtk_window_destroy (window);
+}
+
+static void
 easel_application_class_init (EaselApplicationClass *klass)
 {
   GApplicationClass *app_class = G_APPLICATION_CLASS (klass);
@@ -291,6 +379,8 @@ easel_application_class_init (EaselApplicationClass *klass)
   app_class->activate = easel_application_activate;
   app_class->open = easel_application_open;
   app_class->shutdown = easel_application_shutdown;
+  app_class->dbus_register = easel_application_dbus_register;
+  app_class->dbus_unregister = easel_application_dbus_unregister;
 }
 
 static void
@@ -301,6 +391,8 @@ easel_application_init (EaselApplication *self)
     { .name = "about", .activate = about_action_cb },
     { .name = "activate", .activate = activate_action_cb },
     { .name = "show-item", .parameter_type = "x", .activate = show_item_action_cb },
+    { .name = "search", .parameter_type = "s", .activate = search_action_cb },
+    { .name = "renew-gallery", .activate = renew_gallery_action_cb },
   };
   static const struct
   {
@@ -319,6 +411,7 @@ easel_application_init (EaselApplication *self)
     { "window.close", { "<Control>w" } },
   };
 
+  self->search = easel_search_provider_new (G_APPLICATION (self), lend_gallery);
   g_action_map_add_action_entries (G_ACTION_MAP (self), actions, G_N_ELEMENTS (actions), self);
   for (gsize i = 0; i < G_N_ELEMENTS (accels); i++)
     gtk_application_set_accels_for_action (GTK_APPLICATION (self), accels[i].action, accels[i].keys);

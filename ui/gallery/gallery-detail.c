@@ -11,6 +11,7 @@
 #include "ui/gallery/gallery-facts.h"
 #include "ui/gallery/large-picture.h"
 #include "ui/gallery/zoom-view.h"
+#include "ui/video/video-view.h"
 #include "ui/window.h"
 
 struct _EaselGalleryDetail
@@ -24,6 +25,7 @@ struct _EaselGalleryDetail
   GtkStack *contents;
   GtkToggleButton *details;
   EaselZoomView *picture;
+  EaselVideoView *clip;
   GtkButton *zoom_label;
   AdwStatusPage *problem;
 
@@ -82,11 +84,20 @@ load_picture (EaselGalleryDetail *self)
 {
   g_cancellable_cancel (self->loading);
   g_clear_object (&self->loading);
+  easel_video_view_set_file (self->clip, NULL);
   if (self->item->missing)
     {
       show_problem (self, _ ("The File Is Not There Any More"),
                     _ ("It may have been moved or deleted by another program. Put it back where it was, or take it"
                        " out of the gallery."));
+      return;
+    }
+  if (self->item->kind == EASEL_ITEM_CLIP)
+    {
+      easel_zoom_view_set_texture (self->picture, NULL);
+      easel_video_view_set_file (self->clip, self->item->path);
+      gtk_stack_set_visible_child_name (self->contents, "clip");
+      gtk_widget_set_visible (self->zoom_box, FALSE);
       return;
     }
   self->loading = g_cancellable_new ();
@@ -129,6 +140,7 @@ show_item (EaselGalleryDetail *self, EaselGalleryItem *item)
   self->request = item->request ? easel_request_from_json (item->request, strlen (item->request), NULL) : NULL;
   gtk_label_set_label (self->name, name);
   easel_zoom_view_set_words (self->picture, words);
+  easel_video_view_set_description (self->clip, words);
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "detail.again", self->request != NULL);
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "detail.variations", self->request != NULL);
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "detail.edit", self->request != NULL);
@@ -185,6 +197,7 @@ easel_gallery_detail_clear (EaselGalleryDetail *self)
   g_cancellable_cancel (self->loading);
   g_clear_pointer (&self->item, easel_gallery_item_free);
   easel_zoom_view_set_texture (self->picture, NULL);
+  easel_video_view_set_file (self->clip, NULL);
 }
 
 void
@@ -354,6 +367,7 @@ easel_gallery_detail_class_init (EaselGalleryDetailClass *klass)
   signals[STEP] = g_signal_new ("step", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                 G_TYPE_NONE, 1, G_TYPE_INT);
   g_type_ensure (EASEL_TYPE_ZOOM_VIEW);
+  g_type_ensure (EASEL_TYPE_VIDEO_VIEW);
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/easelstudio/Easel/gallery/gallery-detail.ui");
   gtk_widget_class_bind_template_child (widget_class, EaselGalleryDetail, name);
   gtk_widget_class_bind_template_child (widget_class, EaselGalleryDetail, body);
@@ -364,6 +378,7 @@ easel_gallery_detail_class_init (EaselGalleryDetailClass *klass)
   gtk_widget_class_bind_template_child (widget_class, EaselGalleryDetail, contents);
   gtk_widget_class_bind_template_child (widget_class, EaselGalleryDetail, details);
   gtk_widget_class_bind_template_child (widget_class, EaselGalleryDetail, picture);
+  gtk_widget_class_bind_template_child (widget_class, EaselGalleryDetail, clip);
   gtk_widget_class_bind_template_child (widget_class, EaselGalleryDetail, zoom_label);
   gtk_widget_class_bind_template_child (widget_class, EaselGalleryDetail, problem);
   gtk_widget_class_bind_template_callback (widget_class, details_toggled_cb);
