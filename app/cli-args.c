@@ -122,7 +122,8 @@ const CliOption cli_options[] = {
   { "repair", 0, CLI_TYPE_FLAG, AT (repair), CLI_GALLERY, 0, 0, NULL,
     "check: make anew what is damaged; the old index is kept" },
   { "new-index", 0, CLI_TYPE_FLAG, AT (new_index), CLI_GALLERY, 0, 0, NULL,
-    "check: a new index from the files in any case, also in place of one\nof a newer Easel; stars and tags are carried over" },
+    "check: a new index from the files in any case, also in place of one\n"
+    "of a newer Easel; stars and tags are carried over" },
   { "quiet", 'q', CLI_TYPE_FLAG, AT (quiet), ALL, 0, 0, NULL,
     "no progress, only results and errors" },
   { "help", 'h', CLI_TYPE_FLAG, AT (help), ALL, 0, 0, NULL, "this text" },

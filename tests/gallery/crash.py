@@ -128,7 +128,9 @@ def make_old(home):
 
 def same_stars(home, marks):
     found = {os.path.basename(row["file"]): row["stars"] for row in rows(home).values()}
-    need(found == marks, f"stars: {found} is not {marks}")
+    # One more may be there: written, but not in the index yet when the first worker was ended.
+    wrong = {name: (found.get(name), stars) for name, stars in marks.items() if found.get(name) != stars}
+    need(not wrong and len(found) <= len(marks) + 1, f"stars as they are and as they were set: {wrong}")
 
 
 def one_round(mode, number):
@@ -147,20 +149,23 @@ def one_round(mode, number):
         fill(home, 6)
         lines, _ = run(mode, home, number, chance.uniform(0, 0.4))
         last = {}
-        for i, line in enumerate(lines):
+        for line in lines:
             what, item, *rest = line.split(" ", 2)
-            kind = what if what in ("stars", "tags") else "place"
-            last[(kind, int(item))] = (i, what, rest)
+            last[(what if what in ("stars", "tags") else "place", int(item))] = (what, rest)
         found = rows(home)
-        for (kind, item), (i, what, rest) in last.items():
+        # One change may have been saved and not yet said when the end came; not two.
+        other = []
+        for (kind, item), (what, rest) in last.items():
             if kind == "place":
-                # The last of all may have been followed by a move that nobody was told of yet.
-                need(what == "trashed" or i == len(lines) - 1 or item in found, f"{what} {item}: it is there")
-                continue
-            value = str(found[item]["stars"]) if kind == "stars" else ",".join(found[item]["tags"])
-            # A change may be saved and not yet said: then it is the newer one that is there.
-            need(value == rest[0] or i >= len(lines) - 12, f"{kind} of {item}: {value}, said {rest[0]}")
-        need(kind_of_all(found, home, lines), "no picture is lost")
+                right = (item in found) == (what == "back")
+            elif kind == "stars":
+                right = str(found[item]["stars"]) == rest[0]
+            else:
+                right = ",".join(found[item]["tags"]) == rest[0]
+            if not right:
+                other.append(f"{what} {item} {rest}")
+        need(len(other) <= 1, f"not as it was said: {other}")
+        need(all_there(home), "no picture is lost")
     elif mode in ("migrating", "rebuilding"):
         fill(home, 12)
         marks = make_old(home)
@@ -185,7 +190,7 @@ def one_round(mode, number):
     shutil.rmtree(home)
 
 
-def kind_of_all(found, home, lines):
+def all_there(home):
     """Every picture is in the folder or in the trash."""
     there = len(os.listdir(os.path.join(home, "pictures")))
     trash = os.path.join(top, "data", "Trash", "files")

@@ -105,7 +105,9 @@ app.find("label", "2 selected")
 
 # Tags for both; filters.
 menu("Tags")
-app.write("entry", "Add Tags", "sea, holiday")
+app.find("text", "Add Tags")
+app.wait(lambda: app.focused() and app.focused().role == "text", 20, "the entry to have the keys")
+app.type("sea, holiday")
 app.key("Return")
 app.find("label", "Tags saved.")
 check(sorted(stored("tags", "%")).count("holiday\nsea") == 2, "two have both tags in the index")
@@ -115,15 +117,22 @@ app.write("entry", "Search the Gallery", "holi")
 count(2, "tags are found")
 app.key("ctrl+a", "Delete")
 menu("Filters")
-stars = app.find("list item", "Stars")
-app.find("push button", "Show Everything")
+app.find("label", "Any Stars")
 app.shot("filters")
+app.key("Down", "Down", "Down", "Return")  # to the row of the stars, open its list
+time.sleep(0.5)
+app.key("Down", "Down", "Down", "Down", "Return")
+count(2, "filtered by stars, with the keyboard")
 app.key("Escape")
+app.find("label", "★★★★…")
+app.shot("filtered")
+app.key("Escape")
+count(6, "everything again")
 
 # One large: settings, stars, zoom, next, a setting taken over.
 app.click(cell("tree"))
 app.find("push button", "Edit in Create")
-app.find("list item", "Seed")
+app.find("label", "Seed")
 for role, name in (("push button", "Larger"), ("push button", "Smaller"), ("push button", "Move to the Trash"),
                    ("push button", "The Next One"), ("push button", "Copy Seed"), ("push button", "Use Seed in Create"),
                    ("push button", "Make Variations"), ("image", "a tree next to a house")):

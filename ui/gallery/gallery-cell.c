@@ -14,7 +14,7 @@ struct _EaselGalleryCell
 {
   GtkWidget parent;
   EaselGalleryObject *object;
-  gboolean picking, picked;
+  gboolean picking, picked, named; /* named: the row has the words of what is shown */
 };
 
 G_DEFINE_FINAL_TYPE (EaselGalleryCell, easel_gallery_cell, GTK_TYPE_WIDGET)
@@ -159,40 +159,59 @@ easel_gallery_cell_measure (GtkWidget *widget, GtkOrientation orientation, int f
 
 /* ---- what it shows ---- */
 
+/* What is shown, in words: "a red balloon, 3 stars". NULL: nothing yet. Caller frees. */
+static char *
+describe (EaselGalleryCell *self)
+{
+  const EaselGalleryItem *item = self->object ? easel_gallery_object_get_item (self->object) : NULL;
+  g_autoptr (GString) words = g_string_new (NULL);
+  g_autofree char *name = item ? easel_gallery_item_words (item) : NULL;
+
+  if (!item)
+    return NULL;
+  g_string_append (words, name);
+  if (item->kind == EASEL_ITEM_CLIP)
+    g_string_append_printf (words, ", %s", _ ("clip"));
+  if (item->stars > 0)
+    {
+      g_string_append (words, ", ");
+      g_string_append_printf (words, ngettext ("%d star", "%d stars", (gulong) item->stars), item->stars);
+    }
+  if (item->missing)
+    g_string_append_printf (words, ", %s", _ ("the file is not there any more"));
+  else if (easel_gallery_object_is_damaged (self->object))
+    g_string_append_printf (words, ", %s", _ ("the file cannot be shown"));
+  return g_string_free (g_steal_pointer (&words), FALSE);
+}
+
 /* The name belongs to the list's own row around the cell: that takes the focus and is what a screen reader asks. */
 static void
 update_words (EaselGalleryCell *self)
 {
-  const EaselGalleryItem *item = self->object ? easel_gallery_object_get_item (self->object) : NULL;
   GtkWidget *row = gtk_widget_get_parent (GTK_WIDGET (self));
-  g_autoptr (GString) words = g_string_new (NULL);
-  g_autofree char *name = item ? easel_gallery_item_words (item) : NULL;
+  g_autofree char *words = describe (self);
 
-  if (item)
-    {
-      g_string_append (words, name);
-      if (item->kind == EASEL_ITEM_CLIP)
-        g_string_append_printf (words, ", %s", _ ("clip"));
-      if (item->stars > 0)
-        {
-          g_string_append (words, ", ");
-          g_string_append_printf (words, ngettext ("%d star", "%d stars", (gulong) item->stars), item->stars);
-        }
-      if (item->missing)
-        g_string_append_printf (words, ", %s", _ ("the file is not there any more"));
-      else if (easel_gallery_object_is_damaged (self->object))
-        g_string_append_printf (words, ", %s", _ ("the file cannot be shown"));
-    }
-  gtk_widget_set_tooltip_text (GTK_WIDGET (self), words->len ? words->str : NULL);
   if (row)
-    gtk_accessible_update_property (GTK_ACCESSIBLE (row), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                    words->len ? words->str : _ ("Picture"), -1);
+    gtk_accessible_update_property (GTK_ACCESSIBLE (row), GTK_ACCESSIBLE_PROPERTY_LABEL, words ? words : _ ("Picture"),
+                                    -1);
+  self->named = words != NULL;
 }
 
-static void
-changed_cb (EaselGalleryCell *self)
+static gboolean
+easel_gallery_cell_query_tooltip (GtkWidget *widget, int x, int y, gboolean keyboard, GtkTooltip *tooltip)
 {
-  update_words (self);
+  g_autofree char *words = describe (EASEL_GALLERY_CELL (widget));
+
+  gtk_tooltip_set_text (tooltip, words);
+  return words != NULL;
+}
+
+/* A tile that came changes nothing about the words, unless it could not be made. */
+static void
+changed_cb (EaselGalleryCell *self, gboolean row)
+{
+  if (row || !self->named || easel_gallery_object_is_damaged (self->object))
+    update_words (self);
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }
 
@@ -211,7 +230,7 @@ easel_gallery_cell_set_object (EaselGalleryCell *self, EaselGalleryObject *objec
     {
       g_signal_connect_swapped (object, "changed", G_CALLBACK (changed_cb), self);
       easel_gallery_object_show (object);
-      changed_cb (self);
+      changed_cb (self, TRUE);
     }
 }
 
@@ -246,6 +265,7 @@ easel_gallery_cell_class_init (EaselGalleryCellClass *klass)
   G_OBJECT_CLASS (klass)->dispose = easel_gallery_cell_dispose;
   widget_class->snapshot = easel_gallery_cell_snapshot;
   widget_class->measure = easel_gallery_cell_measure;
+  widget_class->query_tooltip = easel_gallery_cell_query_tooltip;
   gtk_widget_class_set_css_name (widget_class, "easel-cell");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_PRESENTATION);
 }
@@ -254,6 +274,7 @@ static void
 easel_gallery_cell_init (EaselGalleryCell *self)
 {
   gtk_widget_set_overflow (GTK_WIDGET (self), GTK_OVERFLOW_HIDDEN);
+  gtk_widget_set_has_tooltip (GTK_WIDGET (self), TRUE);
 }
 
 EaselGalleryCell *

@@ -109,7 +109,7 @@ tile_ready_cb (GdkTexture *texture, gboolean damaged, gpointer user_data)
   self->damaged = damaged;
   if (g_set_object (&self->tile, texture) && texture && self->model)
     keep_tile (self);
-  g_signal_emit (self, object_changed, 0);
+  g_signal_emit (self, object_changed, 0, FALSE);
 }
 
 static void
@@ -155,7 +155,7 @@ set_item (EaselGalleryObject *self, EaselGalleryItem *item)
     }
   if (self->shown > 0)
     want_tile (self);
-  g_signal_emit (self, object_changed, 0);
+  g_signal_emit (self, object_changed, 0, TRUE);
 }
 
 static void
@@ -176,7 +176,7 @@ easel_gallery_object_class_init (EaselGalleryObjectClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = easel_gallery_object_finalize;
   object_changed = g_signal_new ("changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                 G_TYPE_NONE, 0);
+                                 G_TYPE_NONE, 1, G_TYPE_BOOLEAN);
 }
 
 static void

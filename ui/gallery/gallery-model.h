@@ -18,7 +18,7 @@ G_BEGIN_DECLS
 #define EASEL_TYPE_GALLERY_OBJECT (easel_gallery_object_get_type ())
 G_DECLARE_FINAL_TYPE (EaselGalleryObject, easel_gallery_object, EASEL, GALLERY_OBJECT, GObject)
 
-/* Signal "changed": the row or the tile is there, or another. */
+/* Signal "changed" (gboolean row): the row is there, or another; FALSE: the tile. */
 gint64 easel_gallery_object_get_id (EaselGalleryObject *self);
 /* Borrowed until the next "changed"; NULL until it is read, or when the row is gone. */
 const EaselGalleryItem *easel_gallery_object_get_item (EaselGalleryObject *self);
