@@ -136,12 +136,22 @@ static char *
 say (const CogRecipe *r, const EaselPlan *plan)
 {
   g_autofree char *peak = g_format_size (plan->peak_bytes), *weights = g_format_size (plan->weights_bytes);
-  g_autofree char *tiles = r->tiling.tile_width > 0 ? g_strdup_printf (", decoded in tiles of %d × %d pixels",
-                                                                       r->tiling.tile_width, r->tiling.tile_height)
-                                                    : g_strdup ("");
+  g_autofree char *tiles = plan->tile_width > 0 ? g_strdup_printf (", decoded in tiles of %d × %d pixels",
+                                                                   plan->tile_width, plan->tile_height)
+                                                : g_strdup ("");
 
   return g_strdup_printf ("%d frames of %d × %d in %d steps: %s of memory, %s of it weights%s", plan->frames,
                           plan->width, plan->height, plan->steps, peak, weights, tiles);
+}
+
+/* n strips as wide as the clip; the next one repeats an eighth of a strip: a share that binary numbers hold, so that
+ * steps and seams come out whole for every size. */
+static EaselCogTiling
+strips (CogPipeline *self, const CogRecipe *r, int n)
+{
+  const int f = easel_cog_vae_factor (self->dry.vae), across = (r->w + 6) / 7, down = (r->h + 7 * n - 1) / (7 * n);
+
+  return (EaselCogTiling){ 8 * down * f, 8 * across * f, 0.125, 0.125 };
 }
 
 /* Tiles smaller than the clip that cover it exactly. */
@@ -161,8 +171,8 @@ makes_sense (CogPipeline *self, const CogRecipe *r, const EaselCogTiling *t)
 static void
 plan_say (const CogRecipe *r, EaselPlan *plan, gboolean keep_encoder)
 {
-  plan->tile_width = r->tiling.tile_width;
-  plan->tile_height = r->tiling.tile_height;
+  plan->tile_width = MIN (r->tiling.tile_width, r->settings->width);
+  plan->tile_height = MIN (r->tiling.tile_height, r->settings->height);
   plan->takes_turns = !keep_encoder;
   plan->summary = say (r, plan);
 }
@@ -171,13 +181,14 @@ gboolean
 cog_plan_make (CogPipeline *self, CogRecipe *r, int attempt, EaselPlan *plan, gboolean *keep_encoder, GError **error)
 {
   const guint64 limit = easel_plan_budget (self->device, 0);
-  EaselCogTiling tilings[4] = { { 0 }, { 0 }, { 256, 256, 0.25, 0.25 }, { 128, 128, 0.25, 0.25 } };
+  EaselCogTiling tilings[6] = { { 0 }, strips (self, r, 2), strips (self, r, 3), { 0 }, { 256, 256, 0.25, 0.25 },
+                                { 128, 128, 0.25, 0.25 } };
   guint64 encoder, models;
   gboolean fits = TRUE;
 
   *plan = (EaselPlan){ .steps = r->settings->steps, .width = r->settings->width, .height = r->settings->height,
                        .frames = r->settings->frames };
-  easel_cog_vae_default_tiling (self->dry.vae, &tilings[1]);
+  easel_cog_vae_default_tiling (self->dry.vae, &tilings[3]);
   for (gsize i = 0; i < G_N_ELEMENTS (tilings); i++)
     {
       if (!makes_sense (self, r, &tilings[i]))

@@ -333,6 +333,15 @@ cog_vae_once (Work *w, GError **error)
 }
 
 static gboolean
+cog_vae_strips_once (Work *w, GError **error)
+{
+  const EaselCogTiling halves = { 320, 832, 0.125, 0.125 };
+
+  return easel_cog_vae_decode (w->cog_vae, w->s, w->z, COG_FRAMES, COG_HEIGHT, COG_WIDTH, &halves, w->host, NULL,
+                               error);
+}
+
+static gboolean
 cog_vae_tiled_once (Work *w, GError **error)
 {
   EaselCogTiling tiling;
@@ -355,6 +364,7 @@ static const Stage stages[] = {
   { "gemma-300", "Gemma 2 2B, 300 tokens", B16, gemma_setup, gemma_once, 1, 0, 300 },
   { "cogvideox-b2", "CogVideoX-2b, 49 frames 720 x 480, a forward of two", F16, cog_setup, cog_once, 2, 0, 226 },
   { "cogvideox-vae", "CogVideoX VAE, decoding 49 frames 720 x 480", F16, cog_vae_setup, cog_vae_once, 1, 0, 0 },
+  { "cogvideox-vae-strips", "the same in two strips", F16, cog_vae_setup, cog_vae_strips_once, 1, 0, 0 },
   { "cogvideox-vae-tiled", "the same in tiles", F16, cog_vae_setup, cog_vae_tiled_once, 1, 0, 0 },
   { "t5-226", "T5-XXL, 2 x 226 tokens", B16, t5_setup, t5_once, 2, 0, 226 },
 };
