@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A model's worth of random numbers without a model's worth of memory: one pattern of 16 MiB, mapped again and again
+ * A model's worth of random numbers without a model's worth of memory: one pattern of 4 MiB, mapped again and again
  * into as long a stretch of addresses as the largest tensor asked for needs.
  */
 #include "engine/core/weights-private.h"
@@ -13,7 +13,7 @@
 
 #include "kernels/half.h"
 
-#define PATTERN ((gsize) 16 << 20) /* bytes; a multiple of every page size */
+#define PATTERN ((gsize) 4 << 20) /* bytes; a multiple of every page size */
 #define SPREAD 0.02                /* of weights, as models are initialised */
 
 struct EaselRandomWeights

@@ -34,7 +34,7 @@ EaselWeights *easel_weights_open_file (const char *path, GError **error);
 
 /* Not a file's but random weights, for benchmarks: every tensor that a model asks for is there in the shape it asks
  * for, in `dtype` (f16 or bf16, as if in a file), normal around 0 with the spread models are initialised with (weights
- * of norms: around 1). Optional tensors are absent. Takes 32 MiB of memory whatever is asked for. NO_MEMORY. */
+ * of norms: around 1). Optional tensors are absent. Takes 8 MiB of memory whatever is asked for. NO_MEMORY. */
 EaselWeights *easel_weights_new_random (EaselDtype dtype, guint32 seed, GError **error);
 
 /* Says where tensors shall live from now on; NULL or a mapping device: in the mapped files. Device borrowed. */
