@@ -157,7 +157,6 @@ end_pull (const CliArgs *args, EaselDownload *download)
   EaselDownloadProgress p = easel_download_get_progress (download);
   g_autoptr (GError) error = easel_download_dup_error (download);
   g_autofree char *snapshot = easel_download_dup_snapshot (download), *page = easel_download_dup_page (download);
-  g_autofree char *fetched = cli_format_bytes (p.fetched);
 
   if (!args->json && !args->quiet && isatty (STDERR_FILENO))
     fputs ("\r\033[K", stderr);

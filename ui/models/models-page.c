@@ -326,7 +326,6 @@ easel_models_page_refresh (EaselModelsPage *self)
 static void
 folder_chosen_cb (GFile *file, gpointer user_data)
 {
-  g_autoptr (EaselModelsPage) self = user_data;
   GSettings *settings = easel_application_get_settings (easel_application_get ());
   g_autofree char *path = file ? g_file_get_path (file) : NULL;
   g_auto (GStrv) old = g_settings_get_strv (settings, "model-folders");
@@ -345,7 +344,7 @@ static void
 add_clicked_cb (EaselModelsPage *self)
 {
   easel_compat_choose_folder (GTK_WINDOW (easel_window_of (self)), _ ("Folder with Models"), folder_chosen_cb,
-                              g_object_ref (self));
+                              NULL);
 }
 
 static void
