@@ -106,12 +106,22 @@ cli_hub_repair (const CliArgs *args, const char *name)
   g_autoptr (GError) error = NULL;
   g_autoptr (EaselHubSettings) settings = cli_hub_settings (args, TRUE, &error);
   g_autoptr (GPtrArray) findings = NULL;
+  g_autofree char *snapshot = NULL, *commit = NULL, *precision = NULL;
   CliHubWanted w = cli_hub_find (args, name);
   CliStatus status = CLI_FAILED;
 
   cli_hub_watch_signals ();
   if (settings)
-    findings = check_one (args, settings, w.repo, w.revision, TRUE, &error);
+    snapshot = easel_hub_snapshot_path (settings->cache_dir, w.repo, w.revision, &error);
+  if (snapshot)
+    {
+      /* What is here is repaired: not another commit, and no other weights than were asked for. */
+      w.revision = commit = g_path_get_basename (snapshot);
+      precision = easel_hub_precision_of (settings->cache_dir, w.repo, commit);
+      if (precision && !args->precision)
+        w.precision = precision;
+      findings = check_one (args, settings, w.repo, w.revision, TRUE, &error);
+    }
   if (findings && findings->len == 0)
     {
       status = CLI_OK;

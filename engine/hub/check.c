@@ -80,19 +80,18 @@ expected_files (const char *cache_dir, const char *repo, const char *commit, con
   GPtrArray *there = g_ptr_array_new_with_free_func ((GDestroyNotify) easel_hub_file_free);
   g_autofree char *index_path = g_build_filename (snapshot, "model_index.json", NULL);
   g_autofree char *class_name = NULL, *index = NULL;
-  g_autoptr (EaselWish) wish = NULL;
+  g_autofree char *precision = easel_listing_precision (cache_dir, repo, commit);
   gsize n;
 
   list_snapshot (snapshot, "", 32, there);
   if (!listed)
     return there;
-  wish = easel_want_load (cache_dir, repo);
   if (g_file_get_contents (index_path, &index, &n, NULL))
     {
       /* The choice may have been another precision: then what is there decides, and nothing is called missing. */
       EaselHubSession nobody = { 0 };
-      const char *precision = wish ? wish->precision : "auto";
-      gboolean chosen = easel_select_files (&nobody, listed, index, n, precision, &class_name, NULL);
+      gboolean chosen = easel_select_files (&nobody, listed, index, n, precision ? precision : "auto", &class_name,
+                                            NULL);
       gboolean any_weights = FALSE;
 
       for (guint i = 0; chosen && i < listed->len; i++)
@@ -252,6 +251,14 @@ easel_hub_verify (const char *cache_dir, const char *repo, const char *revision,
       return NULL;
     }
   return g_steal_pointer (&findings);
+}
+
+char *
+easel_hub_precision_of (const char *cache_dir, const char *repo, const char *revision)
+{
+  g_autofree char *commit = easel_hub_cache_read_ref (cache_dir, repo, revision ? revision : "main");
+
+  return commit ? easel_listing_precision (cache_dir, repo, commit) : NULL;
 }
 
 gint64

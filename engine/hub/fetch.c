@@ -583,7 +583,7 @@ easel_fetch_run (EaselFetch *self, GError **error)
   EaselFetchResult result = EASEL_FETCH_FAILED;
 
   if (!easel_hub_cache_prepare (f.session, f.plan->repo, f.plan->revision, f.plan->commit, &local) ||
-      !easel_listing_save (f.session, f.plan->repo, f.plan->commit, f.plan->files, FALSE, &local) ||
+      !easel_listing_save (f.session, f.plan->repo, f.plan->commit, f.plan->files, f.plan->precision, &local) ||
       (f.plan->fetch > 0 && !check_room (&f, f.plan->fetch)))
     {
       g_propagate_error (error, g_steal_pointer (&local));

@@ -199,7 +199,9 @@ GPtrArray *easel_listing_tree (EaselHubSession *session, const char *repo, const
 /* Saved with the cache: trees/COMMIT.json when everything is here (huggingface_hub takes such a listing as a promise
  * of completeness), trees/COMMIT.easel.json otherwise. NULL when there is none. */
 gboolean easel_listing_save (EaselHubSession *session, const char *repo, const char *commit, GPtrArray *files,
-                             gboolean complete, GError **error);
+                             const char *precision, GError **error);
+/* What was chosen when the listing was saved, or NULL. */
+char *easel_listing_precision (const char *cache_dir, const char *repo, const char *commit);
 GPtrArray *easel_listing_load (const char *cache_dir, const char *repo, const char *commit);
 
 /* ---- select.c ---------------------------------------------------------------------------------------------------- */

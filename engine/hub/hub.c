@@ -199,7 +199,7 @@ finish (Run *run, EaselHubSession *session)
   for (guint i = 0; i < plan->files->len && complete; i++)
     complete = easel_hub_cache_has (session->settings->cache_dir, plan->repo, plan->commit, plan->files->pdata[i]) == 2;
   if (complete)
-    easel_listing_save (session, plan->repo, plan->commit, plan->files, TRUE, NULL);
+    easel_listing_save (session, plan->repo, plan->commit, plan->files, NULL, NULL);
   easel_want_delete (session->settings->cache_dir, plan->repo);
   p.state = EASEL_DOWNLOAD_VERIFYING;
   p.bytes_done = p.bytes_total = p.bytes_verified = plan->bytes;

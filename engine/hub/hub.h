@@ -284,6 +284,9 @@ GPtrArray *easel_hub_verify (const char *cache_dir, const char *repo, const char
  * The caller pulls. Returns how many bytes there will be to fetch, -1 with an error. Blocking. */
 gint64 easel_hub_repair (const char *cache_dir, const char *repo, const char *revision, GPtrArray *findings,
                          GError **error);
+/* The precision that was asked for when this revision was fetched: what repairing it must ask for again, so that no
+ * other weights come too. NULL when another program fetched it. Caller frees. Blocking (one small file). */
+char *easel_hub_precision_of (const char *cache_dir, const char *repo, const char *revision);
 /* Removes a revision (NULL: the repository with all of them). Blobs that other revisions use stay; blobs that are
  * hard links of another repository's free nothing and are not counted. dry: only count. Refuses (IO) while another
  * program downloads it. Returns bytes freed, -1 with an error. Blocking. */

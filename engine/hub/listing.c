@@ -353,10 +353,10 @@ listing_path (const char *cache_dir, const char *repo, const char *commit, gbool
 }
 
 gboolean
-easel_listing_save (EaselHubSession *session, const char *repo, const char *commit, GPtrArray *files, gboolean complete,
-                    GError **error)
+easel_listing_save (EaselHubSession *session, const char *repo, const char *commit, GPtrArray *files,
+                    const char *precision, GError **error)
 {
-  g_autofree char *path = listing_path (session->settings->cache_dir, repo, commit, complete);
+  g_autofree char *path = listing_path (session->settings->cache_dir, repo, commit, !precision);
   g_autofree char *dir = g_path_get_dirname (path);
   g_autoptr (JsonBuilder) b = json_builder_new ();
   g_autoptr (JsonNode) root = NULL;
@@ -364,6 +364,8 @@ easel_listing_save (EaselHubSession *session, const char *repo, const char *comm
 
   json_builder_begin_object (b);
   json_builder_add_int_value (json_builder_set_member_name (b, "format_version"), 1);
+  if (precision)
+    json_builder_add_string_value (json_builder_set_member_name (b, "precision"), precision);
   json_builder_begin_object (json_builder_set_member_name (b, "files"));
   for (guint i = 0; i < files->len; i++)
     {
@@ -435,6 +437,21 @@ easel_listing_load (const char *cache_dir, const char *repo, const char *commit)
   GPtrArray *files = load_from (whole);
 
   return files ? files : load_from (ours);
+}
+
+char *
+easel_listing_precision (const char *cache_dir, const char *repo, const char *commit)
+{
+  g_autofree char *path = listing_path (cache_dir, repo, commit, FALSE);
+  g_autofree char *text = NULL;
+  gsize n = 0;
+  JsonNode *root = g_file_get_contents (path, &text, &n, NULL) && n < 16 << 20 ? parse_json (text, n) : NULL;
+  const char *word = root && JSON_NODE_HOLDS_OBJECT (root) ? member_string (json_node_get_object (root), "precision")
+                                                           : NULL;
+  char *precision = word && strlen (word) <= 64 ? g_strdup (word) : NULL;
+
+  g_clear_pointer (&root, json_node_unref);
+  return precision;
 }
 
 /* ---- search ------------------------------------------------------------------------------------------------------ */

@@ -258,7 +258,10 @@ verify (const char *repo, const char *revision, gboolean deep, gboolean repair)
     return n == 0 ? 0 : 1;
   if (easel_hub_repair (settings->cache_dir, repo, revision, findings, &error) < 0)
     return fail (error, EASEL_HUB_REASON_NONE, NULL);
-  return pull (repo, revision, NULL);
+  {
+    g_autofree char *precision = easel_hub_precision_of (settings->cache_dir, repo, revision);
+    return pull (repo, revision, precision);
+  }
 }
 
 static int

@@ -292,6 +292,21 @@ class HubTest(unittest.TestCase):
             f.write(b"\xff" * 8)
         self.assertEqual(len(self.run_tool("verify", "org/sana", code=1)), 2)
 
+    def test_repair_asks_for_the_same_weights(self):
+        repo = self.add_sana()
+        snapshot = self.run_tool("pull", "org/sana", "", "fp32")[-1]["snapshot"]
+        self.run_tool("deep", "org/sana")
+        with open(os.path.join(snapshot, "vae/diffusion_pytorch_model.safetensors"), "r+b") as f:
+            f.truncate(1000)
+        os.unlink(os.path.join(snapshot, "transformer/diffusion_pytorch_model-00002-of-00002.safetensors"))
+        self.assertEqual(len(self.run_tool("deep", "org/sana", code=1)), 2)
+        self.hub.log.clear()
+        self.run_tool("repair", "org/sana")
+        self.assertEqual({r.file[1] for r in self.hub.log if r.storage and r.sent},
+                         {"vae/diffusion_pytorch_model.safetensors"})
+        self.assertFalse([p for p in repo.files if "bf16" in p and os.path.exists(os.path.join(snapshot, p))])
+        self.run_tool("deep", "org/sana")
+
     def test_remove_frees_what_nothing_else_uses(self):
         repo = self.add_sana()
         first = os.path.basename(self.pull("org/sana")["snapshot"])

@@ -151,7 +151,7 @@ static void
 repaired_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   EaselInstalledRow *self = EASEL_INSTALLED_ROW (source);
-  const EaselCatalogueEntry *entry = easel_hub_client_find_entry (self->client, self->repo);
+  g_autofree char *precision = easel_hub_precision_of (self->cache_dir, self->repo, self->commit);
   g_autoptr (GError) error = NULL;
 
   if (!g_task_propagate_boolean (G_TASK (result), &error))
@@ -159,7 +159,7 @@ repaired_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       say (self, error->message);
       return;
     }
-  easel_hub_client_pull (self->client, self->cache_dir, self->repo, self->commit, entry ? entry->precision : NULL);
+  easel_hub_client_pull (self->client, self->cache_dir, self->repo, self->commit, precision);
   easel_hub_client_tell_changed (self->client);
 }
 
