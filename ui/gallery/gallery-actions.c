@@ -141,7 +141,8 @@ tell_trashed (GtkWidget *widget, GArray *done)
     return;
   toast = adw_toast_new (words);
   adw_toast_set_timeout (toast, 10);
-  adw_toast_set_button_label (toast, _ ("_Undo"));
+  adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH); /* not behind what was said before */
+  adw_toast_set_button_label (toast, _ ("Undo"));          /* a mnemonic would be read out */
   g_object_set_data_full (G_OBJECT (toast), "ids", g_array_ref (done), (GDestroyNotify) g_array_unref);
   g_signal_connect_object (toast, "button-clicked", G_CALLBACK (undo_cb), window, 0);
   adw_toast_overlay_add_toast (easel_window_get_toasts (window), toast);
