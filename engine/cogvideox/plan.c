@@ -3,6 +3,7 @@
  * The models of a folder, opened when first needed, and what a job will need, measured by running it on the dry device.
  */
 #include "engine/cogvideox/pipeline-private.h"
+#include "engine/media/image-file.h"
 #include "engine/core/devices.h"
 
 /* ---------------------------------------------------------------------------------------------------------- parts */
@@ -132,16 +133,39 @@ measure (CogPipeline *self, const CogRecipe *r, EaselPlan *plan, GError **error)
   return ok;
 }
 
+/* What a picture of another shape loses when it is made to cover the clip; "" when that is less than a hundredth, or
+ * there is none that can be looked at. */
+static char *
+say_cut (const CogRecipe *r)
+{
+  const EaselRequestSettings *s = r->settings;
+  int width, height;
+  double wanted, given;
+
+  if (r->kind != COG_FROM_PICTURE || !s->input || !easel_image_probe (s->input, &width, &height, NULL))
+    return g_strdup ("");
+  wanted = (double) s->width / s->height;
+  given = (double) width / height;
+  if (given > 1.01 * wanted)
+    return g_strdup_printf ("; %.0f %% of the picture of %d × %d are cut off at its sides", 100 * (1 - wanted / given),
+                            width, height);
+  if (wanted > 1.01 * given)
+    return g_strdup_printf ("; %.0f %% of the picture of %d × %d are cut off at its top and bottom",
+                            100 * (1 - given / wanted), width, height);
+  return g_strdup ("");
+}
+
 static char *
 say (const CogRecipe *r, const EaselPlan *plan)
 {
+  g_autofree char *cut = say_cut (r);
   g_autofree char *peak = g_format_size (plan->peak_bytes), *weights = g_format_size (plan->weights_bytes);
   g_autofree char *tiles = plan->tile_width > 0 ? g_strdup_printf (", decoded in tiles of %d × %d pixels",
                                                                    plan->tile_width, plan->tile_height)
                                                 : g_strdup ("");
 
-  return g_strdup_printf ("%d frames of %d × %d in %d steps: %s of memory, %s of it weights%s", plan->frames,
-                          plan->width, plan->height, plan->steps, peak, weights, tiles);
+  return g_strdup_printf ("%d frames of %d × %d in %d steps: %s of memory, %s of it weights%s%s", plan->frames,
+                          plan->width, plan->height, plan->steps, peak, weights, tiles, cut);
 }
 
 /* n strips as wide as the clip; the next one repeats an eighth of a strip: a share that binary numbers hold, so that

@@ -5,6 +5,7 @@
  */
 #include "engine/cogvideox/pipeline-private.h"
 #include "engine/media/compare.h"
+#include "engine/media/image-file.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -66,7 +67,8 @@ fixture_set_up (Fixture *f, gconstpointer data)
   g_assert_cmpint (easel_cpu_device_open (2, &f->device), ==, EASEL_STATUS_OK);
   folder = easel_model_folder_open (f->dir, &error);
   g_assert_no_error (error);
-  f->pipeline = easel_cogvideox_pipeline_class.open (folder, f->device, &error);
+  f->pipeline = (strstr (data, "i2v") ? &easel_cogvideox_image_pipeline_class : &easel_cogvideox_pipeline_class)
+                    ->open (folder, f->device, &error);
   g_assert_no_error (error);
 }
 
@@ -392,6 +394,30 @@ test_reuse (void)
   easel_device_close (&device);
 }
 
+/* A picture of another shape: the plan says what is cut off. */
+static void
+test_shape (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = NULL;
+  g_autoptr (EaselPicture) wide = easel_picture_new (300, 50, 1, NULL);
+  g_autoptr (EaselRequest) request = NULL;
+  g_autoptr (GError) error = NULL;
+  EaselRequestSettings s = usual ();
+  EaselPlan plan = { 0 };
+
+  NEED_MODELS ();
+  path = g_build_filename (f->dir, "wide.png", NULL);
+  memset (wide->rgb, 99, 300 * 50 * 3);
+  g_assert_true (easel_image_write (wide, path, NULL, &error));
+  s.input = path;
+  request = resolve (f, &s, &error);
+  g_assert_no_error (error);
+  g_assert_true (f->pipeline->klass->plan (f->pipeline, request, &plan, &error));
+  g_assert_nonnull (strstr (plan.summary, "of the picture of 300 × 50 are cut off at its sides"));
+  easel_plan_clear (&plan);
+  g_remove (path);
+}
+
 #define ADD(name, model, func) \
   g_test_add ("/cogvideox/" name, Fixture, model, fixture_set_up, func, fixture_tear_down)
 
@@ -416,5 +442,6 @@ main (int argc, char **argv)
   ADD ("reuse-nothing", "cog-2b-tiny", test_reuse_nothing);
   ADD ("reuse-nothing-rotary", "cog-5b-tiny", test_reuse_nothing);
   g_test_add_func ("/cogvideox/reuse", test_reuse);
+  ADD ("shape", "cog-5b-i2v-tiny", test_shape);
   return g_test_run ();
 }
