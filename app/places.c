@@ -110,3 +110,17 @@ easel_places_data (void)
 {
   return g_build_filename (g_get_user_data_dir (), "easel", NULL);
 }
+
+char *
+easel_places_locale_dir (void)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *folder = program ? g_path_get_dirname (program) : NULL;
+  g_autofree char *build = folder ? g_path_get_dirname (folder) : NULL;
+  g_autofree char *ninja = build ? g_build_filename (build, "build.ninja", NULL) : NULL;
+  g_autofree char *beside = build ? g_build_filename (build, "share", "locale", NULL) : NULL;
+
+  if (ninja && g_file_test (ninja, G_FILE_TEST_EXISTS))
+    return g_build_filename (build, "po", NULL);
+  return g_strdup (beside && g_file_test (beside, G_FILE_TEST_IS_DIR) ? beside : EASEL_LOCALEDIR);
+}

@@ -25,3 +25,7 @@ void easel_places_prepare (void);
  * Callers free. */
 char *easel_places_catalogue (void);
 char *easel_places_own_catalogue (void);
+
+/* Where translations are: of the build folder the program stands in, beside it, or where they were to be installed.
+ * Caller frees. */
+char *easel_places_locale_dir (void);

@@ -33,6 +33,11 @@ EaselApplication *easel_application_new (const EaselApplicationSettings *setting
 /* The one that is running, for widgets; borrowed. */
 EaselApplication *easel_application_get (void);
 
+/* After the run: begin another one (the person changed what is read at the start). */
+gboolean easel_application_wants_restart (EaselApplication *self);
+/* The first time everything on the Create page can be used. Signal "usable", for measuring. */
+void easel_application_note_usable (EaselApplication *self);
+
 /* Borrowed; NULL while starting failed, with the reason in easel_application_get_problem(). */
 EaselEngine *easel_application_get_engine (EaselApplication *self);
 EaselGallery *easel_application_get_gallery (EaselApplication *self);

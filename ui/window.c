@@ -20,8 +20,9 @@ struct _EaselWindow
   AdwViewStack *stack;
   AdwViewSwitcherBar *bottom;
   AdwToastOverlay *toasts;
-  GtkInfoBar *banner;
+  GtkRevealer *banner;
   GtkLabel *banner_label;
+  GtkWidget *banner_folder;
   EaselCreatePage *create_page;
   EaselGalleryPage *gallery_page;
   EaselModelsPage *models_page;
@@ -142,9 +143,28 @@ show_page_action_cb (GtkWidget *widget, const char *name, GVariant *parameter)
 }
 
 static void
-banner_response_cb (GtkInfoBar *banner, int response, gpointer user_data)
+banner_dismiss_cb (EaselWindow *self)
 {
-  gtk_info_bar_set_revealed (banner, FALSE);
+  gtk_revealer_set_reveal_child (self->banner, FALSE);
+}
+
+/* Pictures cannot be kept where they should be: somewhere else, and begin again from there. */
+static void
+folder_chosen_cb (GFile *file, gpointer user_data)
+{
+  g_autoptr (EaselWindow) self = user_data;
+  g_autofree char *path = file ? g_file_get_path (file) : NULL;
+
+  if (!path)
+    return;
+  g_settings_set_string (easel_application_get_settings (easel_application_get ()), "pictures-folder", path);
+  g_action_group_activate_action (G_ACTION_GROUP (easel_application_get ()), "restart", NULL);
+}
+
+static void
+banner_folder_cb (EaselWindow *self)
+{
+  easel_compat_choose_folder (GTK_WINDOW (self), _ ("Folder for Pictures"), folder_chosen_cb, g_object_ref (self));
 }
 
 static void
@@ -160,16 +180,22 @@ page_changed_cb (EaselWindow *self)
 
 /* ---- object ---- */
 
-static gboolean
-easel_window_close_request (GtkWindow *window)
+void
+easel_window_remember_size (EaselWindow *self)
 {
   GSettings *settings = easel_application_get_settings (easel_application_get ());
   int width, height;
 
-  gtk_window_get_default_size (window, &width, &height);
+  gtk_window_get_default_size (GTK_WINDOW (self), &width, &height);
   g_settings_set_int (settings, "window-width", width);
   g_settings_set_int (settings, "window-height", height);
-  g_settings_set_boolean (settings, "window-maximized", gtk_window_is_maximized (window));
+  g_settings_set_boolean (settings, "window-maximized", gtk_window_is_maximized (GTK_WINDOW (self)));
+}
+
+static gboolean
+easel_window_close_request (GtkWindow *window)
+{
+  easel_window_remember_size (EASEL_WINDOW (window));
   return GTK_WINDOW_CLASS (easel_window_parent_class)->close_request (window);
 }
 
@@ -189,7 +215,8 @@ easel_window_constructed (GObject *object)
   if (problem)
     {
       gtk_label_set_label (self->banner_label, problem);
-      gtk_info_bar_set_revealed (self->banner, TRUE);
+      gtk_widget_set_visible (self->banner_folder, !easel_application_get_queue (easel_application_get ()));
+      gtk_revealer_set_reveal_child (self->banner, TRUE);
     }
 }
 
@@ -219,10 +246,12 @@ easel_window_class_init (EaselWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, EaselWindow, toasts);
   gtk_widget_class_bind_template_child (widget_class, EaselWindow, banner);
   gtk_widget_class_bind_template_child (widget_class, EaselWindow, banner_label);
+  gtk_widget_class_bind_template_child (widget_class, EaselWindow, banner_folder);
   gtk_widget_class_bind_template_child (widget_class, EaselWindow, create_page);
   gtk_widget_class_bind_template_child (widget_class, EaselWindow, gallery_page);
   gtk_widget_class_bind_template_child (widget_class, EaselWindow, models_page);
-  gtk_widget_class_bind_template_callback (widget_class, banner_response_cb);
+  gtk_widget_class_bind_template_callback (widget_class, banner_dismiss_cb);
+  gtk_widget_class_bind_template_callback (widget_class, banner_folder_cb);
   gtk_widget_class_bind_template_callback (widget_class, page_changed_cb);
   gtk_widget_class_install_action (widget_class, "win.generate", NULL, generate_action_cb);
   gtk_widget_class_install_action (widget_class, "win.stop", NULL, stop_action_cb);

@@ -25,6 +25,8 @@ void easel_window_edit_request (EaselWindow *self, EaselRequest *request);
 void easel_window_take_setting (EaselWindow *self, EaselRequest *request, const char *setting);
 /* Shows the gallery with these words searched for. */
 void easel_window_search (EaselWindow *self, const char *words);
+/* For the next start. */
+void easel_window_remember_size (EaselWindow *self);
 /* A sentence that goes away by itself. */
 void easel_window_toast (EaselWindow *self, const char *message);
 /* The window a widget is in; NULL before it is in one. */

@@ -22,6 +22,7 @@ What there is (all waits are by condition, up to a limit in seconds that is gene
   find all nodes gone      by role and name (a string, or a function of the name); within=node looks below a node
   showing(node)            really on top at its centre (a page behind a stack has a size too, a picked point not)
   press click double_click right_click drag scroll_to   pointer or action; write type key tab_to focused   keyboard
+                           (press() of a button acts a quarter of a second later: GTK shows it pressed first)
   text_of value_of set_value checked selected           what a widget says
   windows use_window resize                             X windows of the program; dialogs take the keys by use_window()
   wait(condition, timeout, what)                        any condition; ends early when the program ends
@@ -60,8 +61,8 @@ except (ImportError, ValueError):
     print("SKIP: PyGObject with Atspi is not installed")
     sys.exit(77)
 
-# GTK 4.8 on a press that another window's grab takes away; nothing of ours can cause or prevent it.
-KNOWN = ("Broken accounting of active state",)
+# GTK 4.8 on a press that a grab takes away, and on the slider of a scroll bar that has just come. Not ours to prevent.
+KNOWN = ("Broken accounting of active state", "Trying to snapshot GtkGizmo")
 ROOT = "/org/a11y/atspi/accessible/root"
 A11Y = "org.a11y.atspi."
 FOCUSED, CHECKED, SELECTED, SENSITIVE, FOCUSABLE = (getattr(Atspi.StateType, name) for name in (
@@ -241,8 +242,18 @@ class App:
         return self.bus.call_sync(name, path, interface, method, arguments, None, 0, 60000, None).unpack()
 
     def call(self, path, interface, method, signature=None, *arguments):
-        return self._ask(self.name, path, A11Y + interface, method,
-                         GLib.Variant(signature, arguments) if signature else None)
+        try:
+            return self._ask(self.name, path, A11Y + interface, method,
+                             GLib.Variant(signature, arguments) if signature else None)
+        except GLib.Error as error:
+            if "ServiceUnknown" not in str(error) and "NoReply" not in str(error):
+                raise
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                raise error from None
+            self.report()
+            raise RuntimeError(f"the program ended with {self.process.returncode}") from None
 
     def _each(self, paths, interface, method, arguments=None):
         """The same question to many objects at once: {path: answer}; without those that are gone."""
@@ -353,7 +364,7 @@ class App:
         return False
 
     def again(self, node):
-        """The node as it is now: states and name are those of a walk."""
+        """The node as it is now: states and name are those of a walk. None when it is gone."""
         return next((n for n in self.nodes() if n.path == node.path), None)
 
     def focused(self):
@@ -438,7 +449,7 @@ class App:
     def tab_to(self, node, most=80, key="Tab"):
         """Walks the focus to a node; how many steps it took."""
         for i in range(most):
-            if self.again(node).has(FOCUSED):
+            if (self.again(node) or node).has(FOCUSED):
                 return i
             before = self.focused()
             self.key(key)
@@ -446,14 +457,15 @@ class App:
         raise TimeoutError(f"tab to {node}")
 
     def write(self, role, name, text, within=None):
-        """Replaces what an entry says, with the keyboard. GTK 4.8 tells nothing of a search entry's text, so only text
-        views, entry rows and spin buttons are checked."""
+        """Replaces what an entry says, with the keyboard. GTK 4.8 tells nothing of what search entries, entry
+        rows and spin buttons say, so only text views are checked."""
         node = role if isinstance(role, Node) else self.find(role, name, within=within)
         self.click(node)
-        self.wait(lambda: self.again(node).has(FOCUSED) or self._focus_within(node), 20, f"{name} to take the focus")
+        # Entry rows of libadwaita 1.2 do not tell that they have the focus: their text is checked in the end.
+        self.wait(lambda: self.again(node).has(FOCUSED) or self._focus_within(node), 2, must=False)
         self.key("ctrl+a", "Delete")
         self.type(text)
-        if node.role in ("text", "spin button"):
+        if node.role == "text" and self.wait(lambda: self.text_of(node), 2, must=False):
             self.wait(lambda: self.text_of(node) == text, 20, f"{name} to say {text!r}")
         return node
 

@@ -90,11 +90,19 @@ names_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancell
 {
   g_autoptr (GPtrArray) found = easel_engine_list_models (source);
   g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
+  g_autofree char *usual = easel_engine_find_model (source, NULL, NULL);
 
+  /* The one that is used when nobody chooses comes first. */
   for (guint i = 0; i < found->len; i++)
     {
       const EaselModelInfo *info = found->pdata[i];
-      if (!info->problem)
+      if (!info->problem && g_strcmp0 (info->path, usual) == 0)
+        g_strv_builder_add (names, info->name);
+    }
+  for (guint i = 0; i < found->len; i++)
+    {
+      const EaselModelInfo *info = found->pdata[i];
+      if (!info->problem && g_strcmp0 (info->path, usual) != 0)
         g_strv_builder_add (names, info->name);
     }
   g_task_return_pointer (task, g_strv_builder_end (names), (GDestroyNotify) g_strfreev);

@@ -18,7 +18,6 @@ struct _EaselPresets
   AdwBin parent;
 
   /* Template widgets */
-  GtkMenuButton *button;
   GtkPopover *popover;
   GtkListBox *list;
   GtkEntry *name;
@@ -231,6 +230,7 @@ fill_list (EaselPresets *self)
     if (g_str_has_suffix (file, ENDING))
       g_ptr_array_add (names, g_strdup (file));
   g_ptr_array_sort (names, compare_names);
+  gtk_widget_set_can_focus (GTK_WIDGET (self->list), names->len > 0); /* else the name has the focus */
   for (guint i = 0; i < names->len; i++)
     {
       GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *label;
@@ -288,7 +288,6 @@ easel_presets_class_init (EaselPresetsClass *klass)
   signals[LOAD] = g_signal_new ("load", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
                                 1, G_TYPE_POINTER);
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/easelstudio/Easel/create/presets.ui");
-  gtk_widget_class_bind_template_child (widget_class, EaselPresets, button);
   gtk_widget_class_bind_template_child (widget_class, EaselPresets, popover);
   gtk_widget_class_bind_template_child (widget_class, EaselPresets, list);
   gtk_widget_class_bind_template_child (widget_class, EaselPresets, name);

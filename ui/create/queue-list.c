@@ -49,7 +49,15 @@ item_of (GtkWidget *widget)
 
 /* ---- order ---- */
 
-/* The rows are made anew: the focus goes with the item. */
+static gboolean
+focus_cb (gpointer row)
+{
+  if (gtk_widget_get_root (row))
+    gtk_widget_grab_focus (row);
+  return G_SOURCE_REMOVE;
+}
+
+/* The rows are made anew: the focus goes with the item, once the new one has its place. */
 static void
 move_to (EaselQueueList *self, EaselQueueItem *item, guint to)
 {
@@ -66,7 +74,7 @@ move_to (EaselQueueList *self, EaselQueueItem *item, guint to)
     }
   row = gtk_list_box_get_row_at_index (self->list, (int) to);
   if (row)
-    gtk_widget_grab_focus (GTK_WIDGET (row));
+    g_idle_add_full (G_PRIORITY_LOW, focus_cb, g_object_ref (row), g_object_unref);
 }
 
 static gboolean

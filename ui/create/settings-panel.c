@@ -332,10 +332,11 @@ show_rules (EaselSettingsPanel *self)
                                   clips ? _ ("Clips") : _ ("Pictures"), -1);
   if (clips)
     {
-      easel_value_row_set_range (self->frames, rules->frames_least, rules->frames_most);
-      easel_value_row_set_step (self->frames, rules->frames_step, TRUE);
+      /* The default first: a value that was never set follows it. */
       easel_value_row_set_default (self->frames, own->frames);
       easel_value_row_set_default (self->fps, own->fps);
+      easel_value_row_set_range (self->frames, rules->frames_least, rules->frames_most);
+      easel_value_row_set_step (self->frames, rules->frames_step, TRUE);
     }
   easel_sampler_row_set_samplers (self->sampler, self->facts->samplers);
 }
@@ -362,6 +363,7 @@ facts_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     apply_request (self, self->to_load);
   g_clear_pointer (&self->to_load, easel_request_unref);
   input_changed_cb (self);
+  easel_application_note_usable (easel_application_get ());
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "ui/application.h"
 #include "ui/create/welcome.h"
 #include "ui/picture.h"
+#include "ui/video/video-view.h"
 #include "ui/window.h"
 
 struct _EaselStage
@@ -17,6 +18,7 @@ struct _EaselStage
   GtkStack *stack, *foot;
   EaselWelcome *welcome;
   GtkPicture *picture;
+  EaselVideoView *clip;
   GtkLabel *phase;
   GtkProgressBar *bar;
   GtkButton *stop, *keep, *show, *copy;
@@ -37,11 +39,24 @@ enum
 };
 static guint signals[N_SIGNALS];
 
+/* file: of a finished clip, so that it plays as it was saved; NULL for what is in memory alone. */
 static void
-show_picture (EaselStage *self, EaselPicture *picture, const char *alternative)
+show_picture (EaselStage *self, EaselPicture *picture, const char *file, const char *alternative)
 {
-  g_autoptr (GdkTexture) texture = easel_picture_to_texture (picture);
+  g_autoptr (GdkTexture) texture = NULL;
 
+  if (picture->n_frames > 1)
+    {
+      easel_video_view_set_controls (self->clip, file != NULL);
+      easel_video_view_set_description (self->clip, alternative);
+      if (file)
+        easel_video_view_set_file (self->clip, file);
+      else
+        easel_video_view_set_clip (self->clip, picture);
+      gtk_stack_set_visible_child_name (self->stack, "clip");
+      return;
+    }
+  texture = easel_picture_to_texture (picture);
   gtk_picture_set_paintable (self->picture, GDK_PAINTABLE (texture));
   gtk_picture_set_alternative_text (self->picture, alternative);
   gtk_stack_set_visible_child_name (self->stack, "picture");
@@ -89,7 +104,7 @@ preview_cb (EaselJob *job, GParamSpec *spec, EaselStage *self)
 
   g_object_get (job, "preview", &preview, NULL);
   if (preview)
-    show_picture (self, preview, _ ("Preview of the picture being made"));
+    show_picture (self, preview, NULL, _ ("Preview of the picture being made"));
 }
 
 static void
@@ -126,14 +141,21 @@ finished_cb (EaselQueue *queue, EaselQueueItem *item, EaselStage *self)
   EaselJob *job = easel_queue_item_get_job (item);
   GPtrArray *pictures = job ? easel_job_get_pictures (job) : NULL;
   EaselWindow *window = easel_window_of (self);
+  EaselGallery *gallery;
+  EaselPicture *picture;
+  g_autoptr (EaselGalleryItem) saved = NULL;
 
   if (easel_queue_item_get_state (item) == EASEL_JOB_FAILED && window)
     easel_window_toast (window, easel_queue_item_get_message (item));
   if (easel_queue_item_get_state (item) != EASEL_JOB_DONE || !pictures || pictures->len == 0)
     return;
-  show_picture (self, pictures->pdata[pictures->len - 1],
-                easel_request_settings (easel_queue_item_get_request (item))->prompt);
   self->saved_id = easel_queue_item_get_saved_id (item);
+  gallery = easel_application_get_gallery (easel_application_get ());
+  saved = gallery ? easel_gallery_get (gallery, self->saved_id, NULL) : NULL;
+  picture = pictures->pdata[pictures->len - 1];
+  show_picture (self, picture, saved ? saved->path : NULL,
+                easel_request_settings (easel_queue_item_get_request (item))->prompt);
+  gtk_widget_set_visible (GTK_WIDGET (self->copy), picture->n_frames == 1);
   g_settings_set_boolean (easel_application_get_settings (easel_application_get ()), "first-run-done", TRUE);
   gtk_stack_set_visible_child_name (self->foot, "done");
 }
@@ -214,10 +236,12 @@ easel_stage_class_init (EaselStageClass *klass)
   signals[EXAMPLE] = g_signal_new ("example", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                    G_TYPE_NONE, 1, G_TYPE_STRING);
   g_type_ensure (EASEL_TYPE_WELCOME);
+  g_type_ensure (EASEL_TYPE_VIDEO_VIEW);
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/easelstudio/Easel/create/stage.ui");
   gtk_widget_class_bind_template_child (widget_class, EaselStage, stack);
   gtk_widget_class_bind_template_child (widget_class, EaselStage, welcome);
   gtk_widget_class_bind_template_child (widget_class, EaselStage, picture);
+  gtk_widget_class_bind_template_child (widget_class, EaselStage, clip);
   gtk_widget_class_bind_template_child (widget_class, EaselStage, foot);
   gtk_widget_class_bind_template_child (widget_class, EaselStage, phase);
   gtk_widget_class_bind_template_child (widget_class, EaselStage, bar);
