@@ -283,6 +283,63 @@ easel_synchronize (EaselStream *self)
 }
 
 bool
+easel_graph_begin (EaselStream *self)
+{
+  if (self->status != EASEL_STATUS_OK || self->recording || !self->device->backend->graph_begin ||
+      self->device->backend->graph_begin (self) != EASEL_STATUS_OK)
+    return false;
+  self->recording = true;
+  self->launches_before = self->launches;
+  self->flops_before = self->flops;
+  self->bytes_before = self->bytes;
+  return true;
+}
+
+EaselGraph *
+easel_graph_end (EaselStream *self)
+{
+  EaselGraph *graph = NULL;
+  EaselStatus status = self->device->backend->graph_end (self, &graph);
+
+  self->recording = false;
+  if (graph && (status != EASEL_STATUS_OK || self->status != EASEL_STATUS_OK))
+    {
+      self->device->backend->graph_free (self, graph);
+      graph = NULL;
+    }
+  if (graph)
+    {
+      graph->flops = self->flops - self->flops_before;
+      graph->bytes = self->bytes - self->bytes_before;
+    }
+  else
+    easel_stream_clear (self); /* it was fine when the recording began */
+  self->launches = self->launches_before;
+  self->flops = self->flops_before;
+  self->bytes = self->bytes_before;
+  return graph;
+}
+
+void
+easel_graph_replay (EaselStream *self, EaselGraph *graph)
+{
+  if (self->status != EASEL_STATUS_OK)
+    return;
+  self->launches++;
+  self->flops += graph->flops;
+  self->bytes += graph->bytes;
+  self->device->backend->graph_replay (self, graph);
+}
+
+void
+easel_graph_free (EaselStream *self, EaselGraph **graph)
+{
+  if (*graph)
+    self->device->backend->graph_free (self, *graph);
+  *graph = NULL;
+}
+
+bool
 easel_stream_is_dry (const EaselStream *self)
 {
   return strcmp (self->device->backend->kind, "dry") == 0;

@@ -26,6 +26,13 @@ typedef struct EaselDevice EaselDevice;
 typedef struct EaselStream EaselStream;
 typedef struct EaselOps EaselOps; /* ops.h */
 
+/* Work that was recorded, see easel_graph_begin(). A backend's own follows. */
+typedef struct
+{
+  uint64_t nodes; /* launches inside, as the device counts them */
+  double flops, bytes;
+} EaselGraph;
+
 /* What a backend provides. Filled once, never changed. */
 typedef struct
 {
@@ -41,6 +48,11 @@ typedef struct
   EaselStatus (*upload_weight) (EaselStream *stream, EaselTensor dst, const void *src, EaselDtype src_dtype);
   EaselStatus (*download) (EaselStream *stream, void *dst, const void *src, size_t bytes);
   EaselStatus (*synchronize) (EaselStream *stream);
+  /* Optional, all or none, see easel_graph_begin(). */
+  EaselStatus (*graph_begin) (EaselStream *stream);
+  EaselStatus (*graph_end) (EaselStream *stream, EaselGraph **out);
+  void (*graph_replay) (EaselStream *stream, EaselGraph *graph);
+  void (*graph_free) (EaselStream *stream, EaselGraph *graph);
   /* Optional: fill and drop stream->priv. Called before the arena is allocated and before it is freed; a stream_open
    * that sets stream->base and ->capacity brings its own arena. */
   EaselStatus (*stream_open) (EaselStream *stream);
@@ -56,6 +68,7 @@ struct EaselDevice
   EaselDtype act_dtype;    /* what new streams compute in: f32 on the CPU; may be set before streams are opened */
   uint32_t act_dtypes;     /* what they can compute in: bits 1 << EASEL_DTYPE_… */
   bool maps_weights;       /* weights are used where the file is mapped; otherwise they are uploaded */
+  uint64_t stream_bytes;   /* what an open stream takes besides its arena */
   uint64_t memory_limit;   /* bytes alloc may have given out at once; 0: whatever there is */
   uint64_t memory_used;    /* bytes given out now */
   uint64_t memory_peak;    /* most given out since easel_device_reset_peak() */
@@ -109,6 +122,9 @@ struct EaselStream
   /* What was issued since easel_stream_reset_counters(): for plans, tests and benchmarks. */
   uint64_t launches;
   double flops, bytes;
+  bool recording; /* between easel_graph_begin() and _end() */
+  uint64_t launches_before;
+  double flops_before, bytes_before;
   void *priv; /* the backend's (a cudaStream_t, …) */
 };
 
@@ -140,6 +156,17 @@ void easel_download (EaselStream *stream, void *dst, EaselTensor src);
  * only, in the dtype of activations. Devices that map weights take them as they are. */
 void easel_upload_weight (EaselStream *stream, EaselTensor dst, const void *src, EaselDtype src_dtype);
 void easel_synchronize (EaselStream *stream);
+
+/* Records what is issued from here to easel_graph_end() instead of doing it: one launch then does it again and again.
+ * The same ops must have been issued once before (what they choose at first is then chosen), and tensors stay where
+ * they are. False when the device cannot: go on as usual. */
+bool easel_graph_begin (EaselStream *stream);
+/* The recording, or NULL when it did not succeed; the stream is then as it was before, its error too, and the work is
+ * to be issued as usual. */
+EaselGraph *easel_graph_end (EaselStream *stream);
+/* Does the recorded work, in order with the stream's other ops. Counts one launch, and the work. */
+void easel_graph_replay (EaselStream *stream, EaselGraph *graph);
+void easel_graph_free (EaselStream *stream, EaselGraph **graph);
 
 /* True when the stream computes nothing (dry device): host code must not look at results. */
 bool easel_stream_is_dry (const EaselStream *stream);

@@ -125,9 +125,7 @@ take_patch (const EaselCogConfig *c, EaselWeights *weights)
 
   if (c->over_time)
     return take_linear (weights, C, in * c->patch_t * p * p, TRUE, "patch_embed.proj");
-  l.w = easel_weights_take (weights, EASEL_SHAPE (C, in, p, p), "patch_embed.proj.weight");
-  if (l.w.data)
-    l.w = easel_tensor_as (l.w, C, in * p * p);
+  l.w = easel_weights_take_matrix (weights, EASEL_SHAPE (C, in, p, p), "patch_embed.proj.weight");
   if (c->patch_bias)
     l.b = easel_weights_take (weights, EASEL_SHAPE (C), "patch_embed.proj.bias");
   return l;

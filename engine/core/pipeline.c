@@ -56,6 +56,8 @@ easel_plan_budget (EaselDevice *device, guint64 used_before)
 
   guint64 available, total;
 
+  /* A job has a stream, and one more while a model is loaded. */
+  used_before += 2 * device->stream_bytes;
   if (device->memory_limit)
     return device->memory_limit - MIN (device->memory_limit, used_before);
   /* A card is shared with what is on the screen: what is free now, and what this pipeline holds already. */

@@ -408,9 +408,11 @@ find_room (EaselWeights *self, gsize bytes, EaselDtype compute, void **out)
 
 /* The tensor on the device, uploaded once. */
 static EaselTensor
-place (EaselWeights *self, Slot *slot, const char *name)
+place (EaselWeights *self, Slot *slot, const char *name, gboolean matrix)
 {
   EaselTensor tensor = slot->mapped;
+  if (matrix)
+    tensor = easel_tensor_as (tensor, tensor.shape[0], easel_tensor_count (&tensor) / tensor.shape[0]);
   if (!self->device)
     return tensor;
   tensor.dtype = self->compute < EASEL_N_DTYPES ? self->compute : self->device->act_dtype;
@@ -464,7 +466,8 @@ shape_text (int n_dims, const gint64 *shape)
 }
 
 static EaselTensor
-take (EaselWeights *self, gboolean optional, int n_dims, const gint64 *shape, const char *format, va_list args)
+take (EaselWeights *self, gboolean optional, gboolean matrix, int n_dims, const gint64 *shape, const char *format,
+      va_list args)
 {
   if (self->error)
     return EASEL_NO_TENSOR;
@@ -500,7 +503,7 @@ take (EaselWeights *self, gboolean optional, int n_dims, const gint64 *shape, co
       return EASEL_NO_TENSOR;
     }
   slot->used = TRUE;
-  return place (self, slot, name);
+  return place (self, slot, name, matrix);
 }
 
 EaselTensor
@@ -508,7 +511,7 @@ easel_weights_take (EaselWeights *self, int n_dims, const gint64 *shape, const c
 {
   va_list args;
   va_start (args, name);
-  EaselTensor tensor = take (self, FALSE, n_dims, shape, name, args);
+  EaselTensor tensor = take (self, FALSE, FALSE, n_dims, shape, name, args);
   va_end (args);
   return tensor;
 }
@@ -518,7 +521,17 @@ easel_weights_take_optional (EaselWeights *self, int n_dims, const gint64 *shape
 {
   va_list args;
   va_start (args, name);
-  EaselTensor tensor = take (self, TRUE, n_dims, shape, name, args);
+  EaselTensor tensor = take (self, TRUE, FALSE, n_dims, shape, name, args);
+  va_end (args);
+  return tensor;
+}
+
+EaselTensor
+easel_weights_take_matrix (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
+{
+  va_list args;
+  va_start (args, name);
+  EaselTensor tensor = take (self, FALSE, TRUE, n_dims, shape, name, args);
   va_end (args);
   return tensor;
 }

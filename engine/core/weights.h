@@ -60,6 +60,10 @@ EaselTensor easel_weights_take (EaselWeights *self, int n_dims, const gint64 *sh
 /* Absent is not a problem: gives EASEL_NO_TENSOR. Another shape is. */
 EaselTensor easel_weights_take_optional (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
     G_GNUC_PRINTF (4, 5);
+/* A convolution that is used as a matrix: [shape[0], the rest] in the file's order, which a device's convolutions may
+ * not keep. */
+EaselTensor easel_weights_take_matrix (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
+    G_GNUC_PRINTF (4, 5);
 gboolean easel_weights_has (EaselWeights *self, const char *name, ...) G_GNUC_PRINTF (2, 3);
 
 /* TRUE when all that was asked for was there and has arrived; else moves the error out. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define WORTH_RECORDING 4 /* evaluations: a recording costs about as much as two */
+
 /* What the loop holds on the device. n samples a forward pass, C channels. */
 typedef struct
 {
@@ -15,6 +17,7 @@ typedef struct
   EaselTensor timestep, guidance;    /* [1] f32 */
   EaselTensor clean;                 /* [1, h, w, C] f32 */
   float *host;                       /* [2 C h w] */
+  EaselGraph *graph;                 /* one evaluation, on devices that record; freed with the stream at hand */
 } Loop;
 
 static void
@@ -125,6 +128,44 @@ guide (const SanaDenoise *self, EaselStream *s, Loop *l)
     easel_lincomb (s, .n_terms = 1, .x = { out[0] }, .c = { 1 }, .y = l->slots[EASEL_SLOT_MODEL]);
 }
 
+/* The network and guidance: what is the same at every evaluation, but for the numbers in input and timestep. */
+static gboolean
+run_model (const SanaDenoise *self, EaselStream *s, EaselSanaContext *context, Loop *l, EaselJob *job, GError **error)
+{
+  const EaselSanaStep step = { .x = l->input, .timestep = l->timestep, .guidance = l->guidance,
+                               .n_perturbed = self->pag_scale > 0 ? 1 : 0, .perturbed = self->perturbed };
+
+  if (!easel_sana_transformer_forward (self->transformer, s, context, &step, l->output, job, error))
+    return FALSE;
+  guide (self, s, l);
+  return easel_stream_check (s, "Denoising", error);
+}
+
+/* The same: issued the first time, recorded the second when that is worth it and the device can, then replayed. */
+static gboolean
+run_model_again (const SanaDenoise *self, EaselStream *s, EaselSanaContext *context, Loop *l, int i, EaselJob *job,
+                 GError **error)
+{
+  if (!l->graph && i == 1 && easel_sampler_n_evaluations (self->sampler) >= WORTH_RECORDING && easel_graph_begin (s))
+    {
+      const size_t mark = easel_stream_mark (s);
+      g_autoptr (GError) problem = NULL;
+
+      run_model (self, s, context, l, job, &problem);
+      l->graph = easel_graph_end (s);
+      easel_stream_release (s, mark);
+      if (g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_CANCELLED))
+        {
+          g_propagate_error (error, g_steal_pointer (&problem));
+          return FALSE;
+        }
+    }
+  if (!l->graph)
+    return run_model (self, s, context, l, job, error);
+  easel_graph_replay (s, l->graph);
+  return easel_stream_check (s, "Denoising", error);
+}
+
 /* One evaluation of the model into MODEL. A sampler of trigflow (SANA-Sprint) says what time and scale the network is
  * told and how its output becomes MODEL; for all others that is the sampler's own time and the guided output. */
 static gboolean
@@ -133,17 +174,14 @@ evaluate (const SanaDenoise *self, EaselStream *s, EaselSanaContext *context, Lo
 {
   const EaselSanaConfig *c = easel_sana_transformer_config (self->transformer);
   const EaselEvaluation *e = easel_sampler_evaluation (self->sampler, i);
-  EaselSanaStep step = { .x = l->input, .timestep = l->timestep, .guidance = l->guidance,
-                         .n_perturbed = self->pag_scale > 0 ? 1 : 0, .perturbed = self->perturbed };
   EaselTrigflow flow = { e->timestep * c->timestep_scale, e->input_scale, 0, 1 };
 
   if (self->trigflow)
     flow = easel_sampler_trigflow (self->sampler, i);
   upload_value (s, l->timestep, flow.timestep);
   easel_lincomb (s, .n_terms = 1, .x = { l->slots[EASEL_SLOT_X] }, .c = { (float) flow.input_scale }, .y = l->input);
-  if (!easel_sana_transformer_forward (self->transformer, s, context, &step, l->output, job, error))
+  if (!run_model_again (self, s, context, l, i, job, error))
     return FALSE;
-  guide (self, s, l);
   if (self->trigflow)
     easel_lincomb (s, .n_terms = 2, .x = { l->slots[EASEL_SLOT_X], l->slots[EASEL_SLOT_MODEL] },
                    .c = { (float) flow.from_sample, (float) flow.from_output }, .y = l->slots[EASEL_SLOT_MODEL]);
@@ -220,6 +258,7 @@ sana_denoise (const SanaDenoise *self, EaselStream *s, EaselTensor out, EaselJob
   ok = easel_stream_check (s, "Denoising", error);
 
 cleanup:
+  easel_graph_free (s, &l.graph);
   easel_stream_release (s, mark);
   return ok;
 }

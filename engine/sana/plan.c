@@ -53,8 +53,8 @@ say (const SanaRecipe *r, const EaselPlan *plan)
                                                                    plan->tile_width, plan->tile_height)
                                                 : g_strdup ("");
 
-  return g_strdup_printf ("%d × %d in %d steps: %s of memory, %s of it weights%s", r->width, r->height, plan->steps,
-                          peak, weights, tiles);
+  return g_strdup_printf ("%d × %d in %d steps: %s of memory, %s of it weights%s%s", r->width, r->height, plan->steps,
+                          peak, weights, r->exclusive ? ", the text encoder put out after use" : "", tiles);
 }
 
 static void

@@ -167,6 +167,10 @@ static const EaselBackend cuda_backend = {
   .upload_weight = easel_cuda_upload_weight,
   .download = easel_cuda_download,
   .synchronize = easel_cuda_synchronize,
+  .graph_begin = easel_cuda_graph_begin,
+  .graph_end = easel_cuda_graph_end,
+  .graph_replay = easel_cuda_graph_replay,
+  .graph_free = easel_cuda_graph_free,
   .stream_open = easel_cuda_stream_open,
   .stream_close = easel_cuda_stream_close,
   .close = device_close,
@@ -256,6 +260,7 @@ open_card (int index, bool portable, EaselDevice **out, char *why, size_t size)
     }
   device->backend = &cuda_backend;
   device->act_dtype = EASEL_DTYPE_F32;
+  device->stream_bytes = EASEL_CUDA_WORKSPACE;
   device->act_dtypes = 1u << EASEL_DTYPE_F32 | 1u << EASEL_DTYPE_F16 | 1u << EASEL_DTYPE_BF16;
   snprintf (device->name, sizeof device->name, "%.60s", card.name);
   self->index = index;

@@ -32,6 +32,12 @@ EaselStatus easel_cuda_upload (EaselStream *s, void *dst, const void *src, size_
 EaselStatus easel_cuda_download (EaselStream *s, void *dst, const void *src, size_t bytes);
 EaselStatus easel_cuda_synchronize (EaselStream *s);
 
+/* graph.c */
+EaselStatus easel_cuda_graph_begin (EaselStream *s);
+EaselStatus easel_cuda_graph_end (EaselStream *s, EaselGraph **out);
+void easel_cuda_graph_replay (EaselStream *s, EaselGraph *graph);
+void easel_cuda_graph_free (EaselStream *s, EaselGraph *graph);
+
 /* upload.cu: a kernel that tells whether the module has code for a card. */
 const void *easel_cuda_probe (void);
 

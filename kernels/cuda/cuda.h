@@ -50,6 +50,7 @@ typedef struct
   /* Tests set this: only what every card from sm_80 up has (no TMA, no wgmma). Kernels choose by
    * easel_cuda_hopper(). */
   bool portable;
+  bool recording, unrecordable; /* graph.c */
 } EaselCudaStream;
 
 static inline EaselCudaStream *

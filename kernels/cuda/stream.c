@@ -100,6 +100,11 @@ easel_cuda_upload (EaselStream *s, void *dst, const void *src, size_t bytes)
 {
   Stream *self = s->priv;
 
+  if (self->base.recording)
+    {
+      self->base.unrecordable = true;
+      return EASEL_STATUS_OK;
+    }
   for (size_t at = 0; at < bytes; at += EASEL_CUDA_STAGE_BYTES)
     {
       size_t n = bytes - at < EASEL_CUDA_STAGE_BYTES ? bytes - at : EASEL_CUDA_STAGE_BYTES;
@@ -127,8 +132,14 @@ EaselStatus
 easel_cuda_download (EaselStream *s, void *dst, const void *src, size_t bytes)
 {
   Stream *self = s->priv;
-  cudaError_t error = cudaMemcpyAsync (dst, src, bytes, cudaMemcpyDeviceToHost, self->base.stream);
+  cudaError_t error;
 
+  if (self->base.recording)
+    {
+      self->base.unrecordable = true;
+      return EASEL_STATUS_OK;
+    }
+  error = cudaMemcpyAsync (dst, src, bytes, cudaMemcpyDeviceToHost, self->base.stream);
   if (error == cudaSuccess)
     error = cudaStreamSynchronize (self->base.stream);
   if (error != cudaSuccess)
@@ -140,8 +151,14 @@ EaselStatus
 easel_cuda_synchronize (EaselStream *s)
 {
   Stream *self = s->priv;
-  cudaError_t error = cudaStreamSynchronize (self->base.stream);
+  cudaError_t error;
 
+  if (self->base.recording)
+    {
+      self->base.unrecordable = true;
+      return EASEL_STATUS_OK;
+    }
+  error = cudaStreamSynchronize (self->base.stream);
   if (error != cudaSuccess)
     fail_device (s, error);
   return easel_cuda_status (error);

@@ -214,7 +214,7 @@ attention_case (Pair *p, Attend c)
                                "window %lld cap %g",
             (long long) c.B, (long long) c.n_q, (long long) c.n_kv, (long long) c.heads, (long long) c.kv_heads,
             (long long) c.d, c.mask, c.bias, c.causal, (long long) c.window, c.softcap);
-  pair_compare (p, what, y, 1);
+  pair_compare (p, what, y, p->act == EASEL_DTYPE_F32 ? 4 : 1); /* exponentials of sums */
   pair_end (p);
 }
 

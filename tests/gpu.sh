@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# gpu.sh BUILD: everything that is tested on a card, in one go; the log stays in BUILD/gpu-test.log. Exit status 77 where
+# there is no card, with the reason. compute-sanitizer runs where it is installed.
+set -uo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+build=$(readlink -f "$1")
+log=$build/gpu-test.log
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+exec > >(tee "$log") 2>&1
+
+step () { # step NAME COMMAND…: prints its last lines, and counts a failure
+  local name=$1 status=0
+  shift
+  printf '\n== %s\n' "$name"
+  "$@" > "$work/out" 2>&1 || status=$?
+  grep -E 'FAIL|ERROR' "$work/out" | head -40
+  tail -3 "$work/out"
+  [ $status = 0 ] || { printf '%s: exit status %s\n' "$name" "$status"; failed=$((failed + 1)); }
+}
+
+"$build"/tests/kernels/test-kernels-cuda --only cast > "$work/out" 2>&1
+[ $? != 77 ] || { cat "$work/out"; exit 77; }
+command -v nvidia-smi > /dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total,memory.used --format=csv
+git log -1 --format='commit %h %s' 2> /dev/null
+
+step 'operations against the CPU' "$build"/tests/kernels/test-kernels-cuda
+step 'the same, portable kernels' "$build"/tests/kernels/test-kernels-cuda --portable
+for precision in fp32 bf16 fp16; do
+  for cases in tests/reference ../shared/golden; do
+    [ -d "$cases/cases" ] && step "reference tensors in $precision: $cases" \
+      "$build"/tests/parity --quiet --device "cuda:$precision" "$cases"
+  done
+done
+
+# The same request twice is the same file; the CPU's picture is made again on the card.
+cli () { "$build"/app/easel-cli "$@"; }
+picture () { cli generate --quiet --force --models data/starter --prompt 'a tree next to a house' --seed 1 "$@"; }
+step 'a picture on the CPU' picture --device cpu --output "$work/cpu.png"
+for i in 1 2; do
+  step "a picture on the card, $i" picture --device cuda --output "$work/card-$i.png"
+  step "a picture on the card in fp32, $i" picture --device cuda --precision fp32 --output "$work/card-fp32-$i.png"
+done
+step 'the same bytes' cmp "$work/card-1.png" "$work/card-2.png"
+step 'the same bytes in fp32' cmp "$work/card-fp32-1.png" "$work/card-fp32-2.png"
+step "the CPU's picture again on the card" cli reproduce --models data/starter --device cuda "$work/cpu.png"
+
+if command -v compute-sanitizer > /dev/null; then
+  for tool in memcheck racecheck; do
+    step "compute-sanitizer $tool: operations" compute-sanitizer --tool $tool --error-exitcode 9 \
+      "$build"/tests/kernels/test-kernels-cuda --dtype bf16
+    step "compute-sanitizer $tool: models" compute-sanitizer --tool $tool --error-exitcode 9 \
+      "$build"/tests/parity --quiet --device cuda:bf16 --case 'sana-*' tests/reference
+  done
+  # Told and not counted: what cuBLASLt's kernels for Hopper store seems unseen by this tool, and every read of it is
+  # reported.
+  printf '\n== compute-sanitizer initcheck: models\n'
+  compute-sanitizer --tool initcheck "$build"/tests/parity --quiet --device cuda:bf16 --case 'sana-*' tests/reference 2>&1 |
+    tail -3
+else
+  printf '\ncompute-sanitizer is not installed: left out\n'
+fi
+printf '\n%s steps failed; the log is %s\n' "$failed" "$log"
+[ $failed = 0 ]
