@@ -248,7 +248,7 @@ check_loop (const char *model, const char *scheduler, int steps, int samples)
       watch.launches = 0;
     }
   g_assert_cmpint (watch.steps, ==, 2 * easel_sampler_n_evaluations (f.sampler));
-  /* 13 operations a block, 5 more with norms of queries and keys and the first block's copies; time, guidance, sampler */
+  /* 13 operations a block, 5 more with norms of queries and keys; then time, guidance, the sampler */
   g_assert_cmpuint (watch.per_step, <=, 18 * easel_sana_transformer_config (f.transformer)->layers + 40);
   g_assert_cmpmem (first, sizeof first, again, sizeof again);
   for (gsize i = 0; i < G_N_ELEMENTS (first); i++)
