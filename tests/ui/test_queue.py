@@ -115,11 +115,13 @@ app.wait(lambda: not any(app.showing(n) for n in app.all("progress bar", "Progre
 app.write("text", "Prompt", "for the notification")
 n = len(pictures())
 desktop.notifications.clear()
-app.key("ctrl+Return")
-sh("xdotool", "windowfocus", "--sync", sh("xdotool", "search", "--maxdepth", "0", "").split()[0])  # to the root
+other = subprocess.Popen(["xev", "-geometry", "60x60+1200+700"], stdout=subprocess.DEVNULL)
+sh("xdotool", "search", "--sync", "--onlyvisible", "--name", "Event Tester", "windowfocus")
+app.press("push button", "Generate")
 app.wait(lambda: len(pictures()) > n, 120, "the picture")
 app.wait(lambda: desktop.notifications, 60, "a notification")
 title, body, hints = desktop.notifications[-1]
 check(title == "Your picture is ready" and body == "for the notification", f"it says so: {title}, {body}")
+other.terminate()
 check("image-path" in hints or "image-data" in hints, f"with the picture: {list(hints)}")
 check(app.quit() == 0, "quits cleanly")
