@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Puts trained parts into a folder in diffusers' layout, weights in float16.
 
-python3 assemble.py image OUT FOLDER     OUT as train_image.py left it; the tokenizer stays or is copied from
-python3 assemble.py video OUT FOLDER     starter-sana, starter-cogvideox, or made by tokenizers_make.py
+python3 assemble.py image OUT FOLDER     OUT as the training left it; the tokenizer stays, or is copied
+python3 assemble.py video OUT FOLDER     from ../starter-sana or ../starter-cogvideox
 """
 
 import json
@@ -37,16 +37,8 @@ def index(folder, name, **parts):
 
 
 def tokenizer(folder, name):
-    if os.path.isdir(f"{folder}/tokenizer"):
-        return
-    if os.path.isdir(f"{HERE}/../{name}/tokenizer"):
+    if not os.path.isdir(f"{folder}/tokenizer"):
         shutil.copytree(f"{HERE}/../{name}/tokenizer", f"{folder}/tokenizer")
-    else:
-        import tokenizers_make
-
-        os.makedirs(f"{folder}/tokenizer")
-        shutil.copy(f"{HERE}/spiece.model", f"{folder}/tokenizer/spiece.model")
-        tokenizers_make.t5(f"{folder}/tokenizer")
 
 
 def habits(folder, title, preview, **kw):

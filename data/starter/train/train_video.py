@@ -34,10 +34,8 @@ DT = torch.bfloat16 if cuda else torch.float32
 def tokenizer():
     import sentencepiece
 
-    for d in (f"{HERE}/../starter-cogvideox/tokenizer", HERE):
-        if os.path.exists(f"{d}/spiece.model"):
-            return sentencepiece.SentencePieceProcessor(model_file=f"{d}/spiece.model")
-    raise SystemExit("no spiece.model: python3 tokenizers_make.py video ../starter-cogvideox makes one")
+    f = f"{HERE}/../starter-cogvideox/tokenizer/spiece.model"
+    return sentencepiece.SentencePieceProcessor(model_file=f)
 
 
 def _some(job):
