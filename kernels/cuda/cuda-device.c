@@ -62,7 +62,7 @@ easel_cuda_launched (EaselStream *s, const char *op, const EaselTensor *y)
 
 #ifdef EASEL_CUDA_SYNC
   /* Debug builds wait, so that a fault names its kernel; not while a graph is being captured. */
-  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+  enum cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
   if (error == cudaSuccess && cudaStreamIsCapturing (easel_cuda (s)->stream, &capture) == cudaSuccess &&
       capture == cudaStreamCaptureStatusNone)
     error = cudaStreamSynchronize (easel_cuda (s)->stream);
