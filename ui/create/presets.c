@@ -216,9 +216,18 @@ compare_names (gconstpointer a, gconstpointer b)
   return g_utf8_collate (*(const char *const *) a, *(const char *const *) b);
 }
 
+static gboolean
+focus_cb (gpointer widget)
+{
+  if (gtk_widget_get_mapped (widget))
+    gtk_widget_grab_focus (widget);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 fill_list (EaselPresets *self)
 {
+  GtkWidget *first;
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GDir) dir = g_dir_open (self->folder, 0, NULL);
   const char *file;
@@ -250,6 +259,9 @@ fill_list (EaselPresets *self)
       g_object_set_data_full (G_OBJECT (row), "path", g_build_filename (self->folder, names->pdata[i], NULL), g_free);
       gtk_list_box_append (self->list, row);
     }
+  /* Once it is on the screen: the first preset, or the name for one. */
+  first = GTK_WIDGET (gtk_list_box_get_row_at_index (self->list, 0));
+  g_idle_add_full (G_PRIORITY_LOW, focus_cb, g_object_ref (first ? first : GTK_WIDGET (self->name)), g_object_unref);
 }
 
 static void
