@@ -229,7 +229,7 @@ def moves(tr, s, m):
     x, y = (box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2
     size = np.sqrt(np.array([len(p) for _, _, p in tr])) / S
     dx, dy = x[-1] - x[0], y[-1] - y[0]
-    grows, steady = size[-1] / size[0], size.max() / size.min() < 2
+    grows, steady = size[-1] / size[0], size.max() / size.min() < 1.5
     still = np.ptp(x) < 0.15 and np.ptp(y) < 0.15
     if m in ("right", "left"):
         return bool((dx if m == "right" else -dx) > 0.3 and np.ptp(y) < 0.15 and steady)
