@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/hub-environment.h"
+#include "app/object-watch.h"
 #include "app/places.h"
 #include "app/stall-meter.h"
 #include "ui/application.h"
@@ -80,9 +81,14 @@ main (int argc, char **argv)
       stall_meter_start (g_getenv ("EASEL_MEASURE"));
       g_signal_connect (application, "usable", G_CALLBACK (usable_cb), NULL);
     }
+  /* For tests: which of our widgets outlive the window they were in. */
+  if (g_getenv ("EASEL_OBJECTS"))
+    object_watch_start (GTK_APPLICATION (application));
   status = g_application_run (G_APPLICATION (application), argc, argv);
   restart = easel_application_wants_restart (application);
   g_clear_object (&application);
+  if (g_getenv ("EASEL_OBJECTS"))
+    object_watch_say (g_getenv ("EASEL_OBJECTS"));
   if (restart)
     execv ("/proc/self/exe", (char *[]){ argv[0], NULL });
   return status;

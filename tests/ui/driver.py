@@ -26,7 +26,7 @@ What there is (all waits are by condition, up to a limit in seconds that is gene
   text_of value_of set_value checked selected           what a widget says
   windows use_window resize                             X windows of the program; dialogs take the keys by use_window()
   wait(condition, timeout, what)                        any condition; ends early when the program ends
-  shot quit kill           quit() is Ctrl+Q and returns the exit status; kill() is SIGKILL
+  shot quit kill           quit() is Ctrl+Q (or other keys) and returns the exit status; kill() is SIGKILL
   warnings()               lines that GLib called WARNING or CRITICAL
   desktop                  the session: desktop.notifications, desktop.awake (who asked not to sleep)
   home() pictures() settings_set(key=…) settings_get(key)   the test's own folders and GSettings (a key file)
@@ -533,9 +533,9 @@ class App:
     def report(self):
         print(f"--- what the program said ---\n{self.output()[-4000:]}--- end ---", flush=True)
 
-    def quit(self, timeout=60):
+    def quit(self, timeout=60, keys="ctrl+q"):
         self.use_window(self.windows()[0])
-        self.key("ctrl+q")
+        self.key(keys)
         status = self.process.wait(timeout)
         if status or self.warnings():
             self.report()

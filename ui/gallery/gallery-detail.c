@@ -329,6 +329,8 @@ easel_gallery_detail_dispose (GObject *object)
   g_clear_object (&self->loading);
   g_clear_pointer (&self->item, easel_gallery_item_free);
   g_clear_pointer (&self->request, easel_request_unref);
+  /* The bin's own child is bound: the template would take it away without the bin knowing. */
+  adw_bin_set_child (ADW_BIN (object), NULL);
   gtk_widget_dispose_template (GTK_WIDGET (object), EASEL_TYPE_GALLERY_DETAIL);
   G_OBJECT_CLASS (easel_gallery_detail_parent_class)->dispose (object);
 }

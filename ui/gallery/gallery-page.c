@@ -484,6 +484,8 @@ easel_gallery_page_dispose (GObject *object)
   EaselGalleryPage *self = EASEL_GALLERY_PAGE (object);
 
   g_clear_pointer (&self->menu, gtk_widget_unparent);
+  /* The bin's own child is bound: the template would take it away without the bin knowing. */
+  adw_bin_set_child (ADW_BIN (self), NULL);
   gtk_widget_dispose_template (GTK_WIDGET (object), EASEL_TYPE_GALLERY_PAGE);
   g_clear_object (&self->model);
   g_clear_object (&self->settings);
