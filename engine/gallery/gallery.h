@@ -90,6 +90,7 @@ typedef struct
   gint64 since, until;      /* Unix seconds, 0 open */
   gboolean untagged;        /* only those without tags */
   gboolean missing;         /* only those whose file is gone */
+  gboolean unreadable;      /* the files that are no pictures instead, whatever their names say */
   gboolean trashed;         /* the trash instead */
   EaselGallerySort sort;
   int limit;                /* 0: all */

@@ -119,7 +119,10 @@ query_text (const EaselGalleryQuery *query, gboolean by_words)
                                                      " ON item.id = words.rowid WHERE words MATCH ?1 AND "
                                                    : "SELECT item.id FROM item WHERE ");
 
-  g_string_append (sql, query->trashed ? "item.state = 2" : query->missing ? "item.state = 1" : "item.state < 2");
+  g_string_append (sql, query->trashed      ? "item.state = 2"
+                        : query->unreadable ? "item.state = 4"
+                        : query->missing    ? "item.state = 1"
+                                            : "item.state < 2");
   if (query->model)
     g_string_append (sql, " AND item.model = ?2");
   if (query->tag)

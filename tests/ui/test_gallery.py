@@ -66,6 +66,7 @@ def stored(column, like):
 
 # Look.
 count(6, "the files of the folder appear; the broken one does not")
+app.find("push button", "1 file cannot be read")
 app.shot("grid")
 
 # Search as you type; what is typed is no query language.
@@ -126,6 +127,18 @@ count(2, "filtered by stars, with the keyboard")
 app.key("Escape")
 app.find("label", "★★★★…")
 app.shot("filtered")
+app.key("Escape")
+count(6, "everything again")
+
+# What cannot be read, and what to do about it.
+app.press("push button", "1 file cannot be read")
+count(1, "the broken file alone")
+app.click(cells()[0])
+app.find("label", "This Picture Cannot Be Shown")
+app.find("push button", "Take Out of the Gallery")
+app.shot("unreadable")
+app.press("push button", "Back to All Pictures")
+app.wait(in_grid, 30, "the grid again")
 app.key("Escape")
 count(6, "everything again")
 

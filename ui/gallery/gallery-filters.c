@@ -10,6 +10,7 @@ enum
 {
   PLACE_ALL,
   PLACE_MISSING,
+  PLACE_UNREADABLE,
   PLACE_TRASH,
 };
 
@@ -98,6 +99,7 @@ easel_gallery_filters_apply (EaselGalleryFilters *self, EaselGalleryQuery *query
     }
   query->since = date > 0 && date < G_N_ELEMENTS (days) ? since (days[date]) : 0;
   query->missing = adw_combo_row_get_selected (self->place) == PLACE_MISSING;
+  query->unreadable = adw_combo_row_get_selected (self->place) == PLACE_UNREADABLE;
   query->trashed = easel_gallery_filters_is_trash (self);
 }
 
@@ -136,6 +138,13 @@ easel_gallery_filters_clear (EaselGalleryFilters *self)
     adw_combo_row_set_selected (rows[i], 0);
   self->quiet = FALSE;
   changed_cb (self);
+}
+
+void
+easel_gallery_filters_show_unreadable (EaselGalleryFilters *self)
+{
+  easel_gallery_filters_clear (self);
+  adw_combo_row_set_selected (self->place, PLACE_UNREADABLE);
 }
 
 char *

@@ -23,6 +23,8 @@ void easel_gallery_filters_apply (EaselGalleryFilters *self, EaselGalleryQuery *
 guint easel_gallery_filters_count (EaselGalleryFilters *self);
 gboolean easel_gallery_filters_is_trash (EaselGalleryFilters *self);
 void easel_gallery_filters_clear (EaselGalleryFilters *self);
+/* Nothing but the files that cannot be read. */
+void easel_gallery_filters_show_unreadable (EaselGalleryFilters *self);
 /* What they say, for people: "Clips · ★★★ · past week". Caller frees. */
 char *easel_gallery_filters_words (EaselGalleryFilters *self);
 

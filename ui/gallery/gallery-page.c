@@ -31,6 +31,7 @@ struct _EaselGalleryPage
   GtkEntry *add_tags, *remove_tags;
   AdwStatusPage *empty;
   GtkWidget *empty_button, *renew_button;
+  GtkButton *unreadable;
   EaselGalleryGrid *grid;
   EaselGalleryDetail *detail;
   EaselGalleryCompare *compare;
@@ -180,6 +181,13 @@ filter_changed_cb (EaselGalleryPage *self)
 }
 
 static void
+unreadable_clicked_cb (EaselGalleryPage *self)
+{
+  gtk_editable_set_text (GTK_EDITABLE (self->search), "");
+  easel_gallery_filters_show_unreadable (self->filters);
+}
+
+static void
 search_stopped_cb (EaselGalleryPage *self)
 {
   gtk_editable_set_text (GTK_EDITABLE (self->search), "");
@@ -241,22 +249,52 @@ easel_gallery_page_search (EaselGalleryPage *self, const char *words)
 
 /* ---- the folder ---- */
 
+typedef struct
+{
+  EaselGallery *gallery;
+  char *problem;
+  guint unreadable; /* files */
+} Folder;
+
+static void
+folder_free (gpointer data)
+{
+  Folder *folder = data;
+
+  g_object_unref (folder->gallery);
+  g_free (folder->problem);
+  g_free (folder);
+}
+
 static void
 folder_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  g_task_return_pointer (task, easel_gallery_folder_problem (data), g_free);
+  Folder *folder = data;
+  EaselGalleryQuery query = EASEL_GALLERY_QUERY_INIT;
+  g_autoptr (GArray) ids = NULL;
+
+  folder->problem = easel_gallery_folder_problem (folder->gallery);
+  query.unreadable = TRUE;
+  ids = easel_gallery_query (folder->gallery, &query, NULL);
+  folder->unreadable = ids ? ids->len : 0;
+  g_task_return_boolean (task, TRUE);
 }
 
 static void
 folder_checked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   EaselGalleryPage *self = EASEL_GALLERY_PAGE (source);
-  g_autofree char *problem = g_task_propagate_pointer (G_TASK (result), NULL);
+  Folder *folder = g_task_get_task_data (G_TASK (result));
+  g_autofree char *words = NULL;
 
   if (!self->model)
     return;
-  gtk_label_set_label (self->folder_problem, problem ? problem : "");
-  gtk_info_bar_set_revealed (self->folder_bar, problem != NULL);
+  gtk_label_set_label (self->folder_problem, folder->problem ? folder->problem : "");
+  gtk_info_bar_set_revealed (self->folder_bar, folder->problem != NULL);
+  words = g_strdup_printf (ngettext ("%u file cannot be read", "%u files cannot be read", folder->unreadable),
+                           folder->unreadable);
+  gtk_button_set_label (self->unreadable, words);
+  gtk_widget_set_visible (GTK_WIDGET (self->unreadable), folder->unreadable > 0);
 }
 
 static void
@@ -264,11 +302,14 @@ check_folder (EaselGalleryPage *self)
 {
   EaselGallery *gallery = easel_application_get_gallery (easel_application_get ());
   g_autoptr (GTask) task = NULL;
+  Folder *folder;
 
   if (!gallery)
     return;
+  folder = g_new0 (Folder, 1);
+  folder->gallery = g_object_ref (gallery);
   task = g_task_new (self, NULL, folder_checked_cb, NULL);
-  g_task_set_task_data (task, g_object_ref (gallery), g_object_unref);
+  g_task_set_task_data (task, folder, folder_free);
   g_task_run_in_thread (task, folder_thread);
 }
 
@@ -519,6 +560,7 @@ bind_children (GtkWidgetClass *widget_class)
   BIND (empty);
   BIND (empty_button);
   BIND (renew_button);
+  BIND (unreadable);
   BIND (grid);
   BIND (detail);
   BIND (compare);
@@ -561,6 +603,7 @@ easel_gallery_page_class_init (EaselGalleryPageClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, filter_changed_cb);
   gtk_widget_class_bind_template_callback (widget_class, search_stopped_cb);
   gtk_widget_class_bind_template_callback (widget_class, clear_clicked_cb);
+  gtk_widget_class_bind_template_callback (widget_class, unreadable_clicked_cb);
   gtk_widget_class_bind_template_callback (widget_class, filters_shown_cb);
   gtk_widget_class_bind_template_callback (widget_class, picking_toggled_cb);
   gtk_widget_class_bind_template_callback (widget_class, picked_changed_cb);
