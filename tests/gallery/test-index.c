@@ -326,6 +326,36 @@ test_folder_gone (Fixture *f, gconstpointer data)
   g_assert_false (g_file_test (f->folder, G_FILE_TEST_EXISTS));
 }
 
+/* A person chooses another folder: what stayed in the old one stays in the gallery, also after a scan and a return. */
+static void
+test_other_folder (Fixture *f, gconstpointer data)
+{
+  gint64 id = fixture_make (f, "stays behind", "m", 1);
+  g_autofree char *old = g_strdup (f->folder), *last = NULL;
+  g_autoptr (EaselGalleryItem) before = easel_gallery_get (f->gallery, id, NULL), after = NULL, back = NULL;
+  GError *error = NULL;
+
+  g_free (f->folder);
+  f->folder = g_strconcat (old, "-other", NULL);
+  fixture_reopen (f, NULL);
+  fixture_make (f, "in the new one", "m", 2);
+  g_assert_true (easel_gallery_scan (f->gallery, NULL, NULL, &error));
+  after = easel_gallery_get (f->gallery, id, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (after->path, ==, before->path);
+  g_assert_false (after->missing);
+  last = easel_gallery_last_folder (f->database);
+  g_assert_cmpstr (last, ==, f->folder);
+  g_free (f->folder);
+  f->folder = g_steal_pointer (&old);
+  fixture_reopen (f, NULL);
+  g_assert_true (easel_gallery_scan (f->gallery, NULL, NULL, &error));
+  back = easel_gallery_get (f->gallery, id, &error);
+  g_assert_cmpstr (back->path, ==, before->path);
+  g_assert_cmpuint (fixture_count (f, NULL, 0, NULL), ==, 2);
+  assert_sound (f);
+}
+
 /* The largest file this process may write stands in for a disk that is full. */
 static void
 test_full_disk (Fixture *f, gconstpointer data)
@@ -398,6 +428,7 @@ main (int argc, char **argv)
   ADD (interrupted);
   ADD (rename);
   ADD (folder_gone);
+  ADD (other_folder);
   ADD (full_disk);
   ADD (many_at_once);
   status = g_test_run ();
