@@ -507,9 +507,20 @@ class App:
         return self.window
 
     def resize(self, width, height):
-        sh("xdotool", "windowsize", self.window, str(width), str(height))  # --sync hangs when the size is the same
+        """There is no window manager to hold a window to a size: one that GTK asks for at that moment wins, so ask again."""
         frame = next(n for n in self.nodes() if n.role == "frame")
-        self.wait(lambda: abs(frame.box()[2] - width) < 80, 20, f"the window to be {width} wide")
+        asked = 0
+
+        def resized():
+            nonlocal asked
+            if abs(frame.box()[2] - width) < 80:
+                return True
+            if time.monotonic() - asked > 2:
+                asked = time.monotonic()
+                sh("xdotool", "windowsize", self.window, str(width), str(height))  # --sync hangs at the same size
+            return False
+
+        self.wait(resized, 60, f"the window to be {width} wide")
         return frame.box()[2:]
 
     # ---- the program ----
