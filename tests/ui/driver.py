@@ -500,9 +500,13 @@ class App:
                                capture_output=True, text=True, timeout=30).stdout.split()
         return sorted(found, key=int)
 
+    def first_window(self):
+        """The oldest that is shown. Waits: while one goes, xdotool may find none."""
+        return self.wait(self.windows, 30, "a window")[0]
+
     def use_window(self, window=None):
         """Gives the keys to a window (there is no window manager to do it): the newest when none is named."""
-        self.window = window or self.windows()[-1]
+        self.window = window or self.wait(self.windows, 30, "a window")[-1]
         sh("xdotool", "windowfocus", "--sync", self.window)
         return self.window
 
@@ -545,7 +549,7 @@ class App:
         print(f"--- what the program said ---\n{self.output()[-4000:]}--- end ---", flush=True)
 
     def quit(self, timeout=60, keys="ctrl+q"):
-        self.use_window(self.windows()[0])
+        self.use_window(self.first_window())
         self.key(keys)
         status = self.process.wait(timeout)
         if status or self.warnings():

@@ -38,7 +38,7 @@ def nameless(app):
 
 
 def page(app, number, title):
-    app.use_window(app.windows()[0])
+    app.use_window(app.first_window())
     app.key(f"alt+{number}")
     app.wait(lambda: any(n.has(SELECTED) for n in app.all("page tab", title)), 30, f"the page {title}")
 
@@ -58,7 +58,8 @@ bad = nameless(app)
 app.shot("preferences")
 check(not bad, f"preferences: the same {bad}")
 app.key("Escape")
-app.use_window(app.windows()[0])
+app.wait(lambda: len(app.windows()) == 1, 30, "the preferences to go")
+app.use_window()
 app.key("ctrl+question")
 app.wait(lambda: len(app.windows()) > 1, 30, "the shortcuts")
 app.use_window()

@@ -105,7 +105,7 @@ app.press("push button", "Empty the Queue")
 app.find("label", "Empty the Queue?")
 app.use_window()
 app.key("alt+e")
-app.use_window(app.windows()[0])
+app.use_window(app.first_window())
 app.wait(lambda: len(rows(app)) <= 1, 60, "an empty queue")
 app.press("push button", "Stop")
 app.find("label", "Say What You Want to See") if not pictures() else None
