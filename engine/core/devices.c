@@ -101,3 +101,17 @@ easel_devices_compute_dtype (EaselDevice *device, const char *precision, EaselDt
     dtype = EASEL_DTYPE_BF16;
   return device->act_dtypes >> dtype & 1 ? dtype : EASEL_DTYPE_F32;
 }
+
+EaselDtype
+easel_devices_choose_dtype (EaselDevice *device, const char *precision, EaselWeights *weights, gboolean range,
+                            guint64 expected)
+{
+  const EaselDtype dtype = easel_devices_compute_dtype (device, precision, easel_weights_dtype (weights), range);
+
+  if (!device->maps_weights)
+    {
+      easel_weights_set_compute (weights, dtype);
+      easel_weights_expect_bytes (weights, expected);
+    }
+  return dtype;
+}

@@ -6,6 +6,7 @@
 
 #include <glib.h>
 
+#include "engine/core/weights.h"
 #include "kernels/device.h"
 
 G_BEGIN_DECLS
@@ -22,5 +23,10 @@ gboolean easel_devices_check_precision (EaselDevice *device, const char *precisi
 
 /* What a model stored as `stored` computes in. range: it was made for more range than f16 has, and is given bf16. */
 EaselDtype easel_devices_compute_dtype (EaselDevice *device, const char *precision, EaselDtype stored, gboolean range);
+
+/* The same for a component's weights, which become that where they are uploaded, and are counted so. expected: their
+ * bytes, when a dry run has counted them; else 0. */
+EaselDtype easel_devices_choose_dtype (EaselDevice *device, const char *precision, EaselWeights *weights,
+                                       gboolean range, guint64 expected);
 
 G_END_DECLS

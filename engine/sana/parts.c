@@ -5,20 +5,11 @@
 #include "engine/core/devices.h"
 #include "engine/sana/pipeline-private.h"
 
-/* What a model computes in; its weights become that where they are uploaded, and are counted so. expected: their bytes,
- * when the dry copy has counted them. */
+/* expected: bytes of the weights, when the dry copy has counted them. */
 static EaselDtype
 choose (SanaPipeline *self, EaselWeights *weights, gboolean range, guint64 expected)
 {
-  const EaselDtype dtype = easel_devices_compute_dtype (self->device, self->precision, easel_weights_dtype (weights),
-                                                        range);
-
-  if (!self->device->maps_weights)
-    {
-      easel_weights_set_compute (weights, dtype);
-      easel_weights_expect_bytes (weights, expected);
-    }
-  return dtype;
+  return easel_devices_choose_dtype (self->device, self->precision, weights, range, expected);
 }
 
 void
