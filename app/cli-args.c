@@ -93,7 +93,8 @@ const CliOption cli_options[] = {
     "branch, tag or commit of the repository (default: main)" },
   { "precision", 0, CLI_TYPE_STRING, AT (precision), CLI_MODELS | RUNS, 0, 0, "WORD",
     "numbers to compute in: auto (as the model was trained), bf16, fp16,\n"
-    "fp32. models pull: the weights to fetch, a variant's name, or 'all'" },
+    "fp32; on a card fp8 or int8: faster, in less memory, less exact.\n"
+    "models pull: the weights to fetch, a variant's name, or 'all'" },
   { "cache", 0, CLI_TYPE_STRING, AT (cache), CLI_MODELS, 0, 0, "DIR",
     "where models are kept (default: HF_HUB_CACHE, the cache that\nhuggingface_hub uses too)" },
   { "import", 0, CLI_TYPE_STRINGS, AT (imports), CLI_MODELS, 0, 0, "DIR",

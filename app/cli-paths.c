@@ -19,6 +19,7 @@ EaselEngine *
 cli_engine_new (const CliArgs *args, GError **error)
 {
   g_auto (GStrv) roots = cli_model_roots (args);
+  g_autofree char *converted = easel_places_converted ();
   gint64 limit = args->vram_limit ? cli_parse_bytes (args->vram_limit) : 0;
   EaselEngine *engine;
 
@@ -31,7 +32,8 @@ cli_engine_new (const CliArgs *args, GError **error)
   engine = easel_engine_new (&(EaselEngineSettings){ .model_roots = (const char *const *) roots,
                                                      .device = args->device,
                                                      .threads = args->threads,
-                                                     .card_limit = (guint64) limit },
+                                                     .card_limit = (guint64) limit,
+                                                     .cache_folder = converted },
                              error);
   if (engine && easel_engine_device_note (engine) && !args->quiet)
     fprintf (stderr, "easel-cli: the card is not used: %s\n", easel_engine_device_note (engine));

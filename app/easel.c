@@ -47,7 +47,7 @@ main (int argc, char **argv)
   g_autoptr (EaselApplication) application = NULL;
   g_auto (GStrv) roots = NULL;
   g_autofree char *pictures = NULL, *data = NULL, *catalogue = NULL, *own_catalogue = NULL, *login = NULL;
-  g_autofree char *locale = NULL;
+  g_autofree char *locale = NULL, *converted = NULL;
   g_autoptr (EaselHubSettings) hub = NULL;
   EaselApplicationSettings settings = { 0 };
   gboolean restart;
@@ -67,6 +67,7 @@ main (int argc, char **argv)
   settings.model_roots = (const char *const *) roots;
   settings.pictures_folder = pictures;
   settings.data_folder = data;
+  settings.converted_folder = converted = easel_places_converted ();
   hub = hub_environment_settings ();
   catalogue = easel_places_catalogue ();
   own_catalogue = easel_places_own_catalogue ();

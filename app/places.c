@@ -112,6 +112,12 @@ easel_places_data (void)
 }
 
 char *
+easel_places_converted (void)
+{
+  return g_build_filename (g_get_user_cache_dir (), "easel", "converted", NULL);
+}
+
+char *
 easel_places_locale_dir (void)
 {
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);

@@ -17,6 +17,9 @@ char **easel_places_model_roots (const char *const *first);
 char *easel_places_pictures (void);
 char *easel_places_data (void);
 
+/* Where what can be made again is kept; here: weights converted to 8 bits. Caller frees. */
+char *easel_places_converted (void);
+
 /* For the desktop program, before anything of GTK: lets it run from its build folder, where the settings' schema is
  * compiled but not installed. Does nothing for an installed program. */
 void easel_places_prepare (void);

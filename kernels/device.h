@@ -67,6 +67,7 @@ struct EaselDevice
   char name[64];           /* "CPU, 8 threads (AVX-512)", "NVIDIA H200" */
   EaselDtype act_dtype;    /* what new streams compute in: f32 on the CPU; may be set before streams are opened */
   uint32_t act_dtypes;     /* what they can compute in: bits 1 << EASEL_DTYPE_… */
+  uint32_t product_dtypes; /* scaled dtypes whose products are worth having here: bits as well */
   bool maps_weights;       /* weights are used where the file is mapped; otherwise they are uploaded */
   uint64_t stream_bytes;   /* what an open stream takes besides its arena */
   uint64_t memory_limit;   /* bytes alloc may have given out at once; 0: whatever there is */
@@ -151,8 +152,9 @@ void easel_stream_release (EaselStream *stream, size_t mark);
 void easel_upload (EaselStream *stream, EaselTensor dst, const void *src);
 void easel_download (EaselStream *stream, void *dst, EaselTensor src);
 
-/* A weight of a model, `src` of src_dtype as its file has it, to `dst`: converted to dst's dtype (f32, f16, bf16) and
- * put in the order in which the backend's convolutions read it. Ops take weights of two dimensions and more from here
+/* A weight of a model, `src` of src_dtype as its file has it, to `dst`: converted to dst's dtype (f32, f16, bf16; or,
+ * two dimensions, scaled as quantise does it: dst's scales are written too) and put in the order in which the backend's
+ * convolutions read it. Ops take weights of two dimensions and more from here
  * only, in the dtype of activations. Devices that map weights take them as they are. */
 void easel_upload_weight (EaselStream *stream, EaselTensor dst, const void *src, EaselDtype src_dtype);
 void easel_synchronize (EaselStream *stream);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Scalar conversions between f32 and the 16-bit floats, round to nearest even, NaN stays NaN. Every processor.
+ * Scalar conversions between f32 and the smaller floats, round to nearest even, NaN stays NaN. Every processor.
  */
 #pragma once
 
@@ -67,6 +67,34 @@ easel_f16_from_f32 (float f)
   return (uint16_t) (sign | (v - 0x38000000u) >> 13);
 }
 
+/* E4M3: no infinity, 0x7f is NaN, the largest is 448; what is beyond becomes that. */
+static inline float
+easel_f32_from_e4m3 (uint8_t h)
+{
+  uint32_t sign = (uint32_t) (h & 0x80) << 24, exponent = h >> 3 & 15, mantissa = h & 7;
+
+  if ((h & 0x7f) == 0x7f)
+    return easel_float_from_bits (sign | 0x7fc00000u);
+  if (exponent == 0) /* zero or subnormal: an exact multiple of 2^-9 */
+    return easel_float_from_bits (sign | easel_float_bits ((float) mantissa * 0x1p-9f));
+  return easel_float_from_bits (sign | (exponent + 120) << 23 | mantissa << 20);
+}
+
+static inline uint8_t
+easel_e4m3_from_f32 (float f)
+{
+  uint32_t u = easel_float_bits (f), sign = u >> 24 & 0x80, v = u & 0x7fffffffu;
+
+  if (v > 0x7f800000u)
+    return (uint8_t) (sign | 0x7f);
+  if (v >= 0x43e80000u) /* 464 rounds to 480 or beyond */
+    return (uint8_t) (sign | 0x7e);
+  if (v < 0x3c800000u) /* subnormal: adding 2^14 rounds to a multiple of 2^-9 in the low bits */
+    return (uint8_t) (sign | (easel_float_bits (easel_float_from_bits (v) + 0x1p14f) - 0x46800000u));
+  v += 0x7ffffu + (v >> 20 & 1);
+  return (uint8_t) (sign | (v - 0x3c000000u) >> 20);
+}
+
 /* Element i of a tensor's data of one of the three float dtypes. */
 static inline float
 easel_float_at (const void *data, EaselDtype dtype, int64_t i)
@@ -82,7 +110,7 @@ easel_float_at (const void *data, EaselDtype dtype, int64_t i)
     }
 }
 
-/* out[0 … n) = data[start … start + n) as f32. */
+/* out[0 … n) = data[start … start + n) as f32; of scaled tensors without the scale. */
 static inline void
 easel_floats_at (float *out, const void *data, EaselDtype dtype, int64_t start, int64_t n)
 {
@@ -91,7 +119,13 @@ easel_floats_at (float *out, const void *data, EaselDtype dtype, int64_t start, 
   else if (dtype == EASEL_DTYPE_BF16)
     for (int64_t i = 0; i < n; i++)
       out[i] = easel_f32_from_bf16 (((const uint16_t *) data)[start + i]);
-  else
+  else if (dtype == EASEL_DTYPE_F16)
     for (int64_t i = 0; i < n; i++)
       out[i] = easel_f32_from_f16 (((const uint16_t *) data)[start + i]);
+  else if (dtype == EASEL_DTYPE_I8)
+    for (int64_t i = 0; i < n; i++)
+      out[i] = ((const int8_t *) data)[start + i];
+  else
+    for (int64_t i = 0; i < n; i++)
+      out[i] = easel_f32_from_e4m3 (((const uint8_t *) data)[start + i]);
 }

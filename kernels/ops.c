@@ -59,6 +59,12 @@ is_f32 (const EaselTensor *t)
   return sane (t) && t->dtype == EASEL_DTYPE_F32;
 }
 
+static bool
+is_scaled (const EaselTensor *t)
+{
+  return sane (t) && easel_dtype_is_scaled (t->dtype) && t->scales;
+}
+
 /* Absent, or a float tensor of `count` elements. */
 static bool
 optional_weight (const EaselTensor *t, int64_t count)
@@ -123,14 +129,38 @@ count (EaselStream *s, double flops, double bytes)
     }                                                                                     \
   while (0)
 
+/* A scaled w and an x that is not yet. */
+static void
+quantise_and_multiply (EaselStream *s, const EaselLinearArgs *a)
+{
+  EaselLinearArgs scaled = *a;
+  const size_t mark = easel_stream_mark (s);
+
+  scaled.x = easel_stream_alloc (s, a->w.dtype, a->x.n_dims, a->x.shape);
+  scaled.x.scales = easel_new (s, EASEL_DTYPE_F32, easel_tensor_n_rows (&a->x)).data;
+  scaled.x_stride = 0;
+  easel_quantise (s, .x = a->x, .y = scaled.x, .x_stride = a->x_stride);
+  easel_op_linear (s, &scaled);
+  easel_stream_release (s, mark);
+}
+
 void
 easel_op_linear (EaselStream *s, const EaselLinearArgs *a)
 {
+  const bool scaled = is_scaled (&a->w);
   int64_t m, n, k;
 
   if (!easel_stream_ok (s))
     return;
-  if (!is_act (s, &a->x) || !is_float (&a->w) || !is_act (s, &a->y) || a->w.n_dims < 2)
+  if (scaled && is_act (s, &a->x))
+    {
+      quantise_and_multiply (s, a);
+      return;
+    }
+  if (scaled ? !is_scaled (&a->x) || a->x.dtype != a->w.dtype || a->x_stride != 0 || a->w.n_dims != 2
+             : !is_act (s, &a->x) || !is_float (&a->w) || a->w.n_dims < 2)
+    REFUSE ("linear", "dtype or dimensions", a->x, a->w, a->y);
+  if (!is_act (s, &a->y))
     REFUSE ("linear", "dtype or dimensions", a->x, a->w, a->y);
   n = a->w.shape[0];
   k = COUNT (a->w) / n;
@@ -413,6 +443,18 @@ easel_op_cast (EaselStream *s, const EaselCastArgs *a)
     REFUSE ("cast", "shapes do not fit", a->x, EASEL_NO_TENSOR, a->y);
   count (s, 0, BYTES (a->x) + BYTES (a->y));
   RUN (cast);
+}
+
+void
+easel_op_quantise (EaselStream *s, const EaselQuantiseArgs *a)
+{
+  if (!easel_stream_ok (s))
+    return;
+  if (!is_act (s, &a->x) || !is_scaled (&a->y) || last (&a->x) != last (&a->y) || COUNT (a->x) != COUNT (a->y) ||
+      (a->x_stride != 0 && a->x_stride < last (&a->x)))
+    REFUSE ("quantise", "shapes do not fit", a->x, EASEL_NO_TENSOR, a->y);
+  count (s, 2.0 * COUNT (a->x), BYTES (a->x) + BYTES (a->y));
+  RUN (quantise);
 }
 
 void

@@ -33,6 +33,9 @@ typedef struct
 
 /* y[m,n] = residual[m,n] + gate[b,n] * act (sum_k x[m,k] w[n,k] + bias[n])
  * x [M, K] act; w [N, K]; bias [N]; gate [B, N] f32; residual [M, N] act, may be y; y [M, N] act.
+ * w may be scaled (tensor.h): the product is then one of 8-bit numbers, and x scaled of the same dtype, without a
+ * stride. An x that is act is made that first, by quantise into the stream's arena: K + 4 bytes a row, given back at
+ * the end. Whoever multiplies one x several times quantises it once.
  * Leading dimensions of x and y are folded into M. x_stride, y_stride: elements between rows of x (0: K) and of y (0:
  * N), for columns inside a wider matrix: y.shape is then still [M, N]. A residual other than y has N elements a row. */
 typedef struct
@@ -218,6 +221,16 @@ typedef struct
   int factor;
 } EaselPixelUnshuffleArgs;
 
+/* y[m,k] = x[m,k] / scale[m], rounded to the nearest (ties to even), scale[m] = max_k |x[m,k]| / most; most is 448
+ * (f8_e4m3) or 127 (i8). Rows below 1e-30 are zeros; one that holds NaN or infinity gets a scale that is not finite, so
+ * that all which is made of it is NaN.
+ * x [M, K] act; y [M, K] scaled. x_stride: elements between rows of x (0: K). */
+typedef struct
+{
+  EaselTensor x, y;
+  int64_t x_stride;
+} EaselQuantiseArgs;
+
 /* Every operation once, X (name, type of arguments): tables of backends, counters and tests are written with it. */
 #define EASEL_FOR_EACH_OP(X) \
   X (linear, EaselLinearArgs) \
@@ -236,6 +249,7 @@ typedef struct
   X (add, EaselAddArgs) \
   X (layout, EaselLayoutArgs) \
   X (cast, EaselCastArgs) \
+  X (quantise, EaselQuantiseArgs) \
   X (pixel_shuffle, EaselPixelShuffleArgs) \
   X (pixel_unshuffle, EaselPixelUnshuffleArgs)
 
@@ -268,5 +282,6 @@ EASEL_FOR_EACH_OP (EASEL_OP_PROTOTYPE)
 #define easel_add(s, ...) easel_op_add ((s), &(EaselAddArgs){ __VA_ARGS__ })
 #define easel_layout(s, ...) easel_op_layout ((s), &(EaselLayoutArgs){ __VA_ARGS__ })
 #define easel_cast(s, ...) easel_op_cast ((s), &(EaselCastArgs){ __VA_ARGS__ })
+#define easel_quantise(s, ...) easel_op_quantise ((s), &(EaselQuantiseArgs){ __VA_ARGS__ })
 #define easel_pixel_shuffle(s, ...) easel_op_pixel_shuffle ((s), &(EaselPixelShuffleArgs){ __VA_ARGS__ })
 #define easel_pixel_unshuffle(s, ...) easel_op_pixel_unshuffle ((s), &(EaselPixelUnshuffleArgs){ __VA_ARGS__ })

@@ -63,7 +63,22 @@ easel_tensor_bytes (const EaselTensor *self)
 EaselTensor
 easel_tensor_reshape (EaselTensor self, int n_dims, const int64_t *shape)
 {
-  return easel_tensor (self.data, self.dtype, n_dims, shape);
+  EaselTensor other = easel_tensor (self.data, self.dtype, n_dims, shape);
+
+  other.scales = self.scales;
+  return other;
+}
+
+bool
+easel_dtype_is_scaled (EaselDtype dtype)
+{
+  return dtype == EASEL_DTYPE_F8_E4M3 || dtype == EASEL_DTYPE_I8;
+}
+
+int64_t
+easel_tensor_n_rows (const EaselTensor *self)
+{
+  return self->data && self->n_dims > 0 ? easel_tensor_count (self) / self->shape[self->n_dims - 1] : 0;
 }
 
 EaselTensor
@@ -75,6 +90,8 @@ easel_tensor_rows (EaselTensor self, int64_t start, int64_t n)
     return EASEL_NO_TENSOR;
   for (int i = 1; i < self.n_dims; i++)
     row *= self.shape[i];
+  if (self.scales)
+    self.scales += start * (row / self.shape[self.n_dims - 1]);
   self.data = (char *) self.data + (size_t) (start * row) * easel_dtype_size (self.dtype);
   self.shape[0] = n;
   return self;

@@ -7,6 +7,9 @@
  * the memory out (a mapped file, an arena, a device) frees it. `data` is a pointer of the device the tensor
  * lives on and must not be read on the host unless that device is the CPU.
  *
+ * Scaled tensors: 8 bits an element (f8_e4m3 or i8) and one f32 a row (all dimensions but the last) in `scales`, on the
+ * same device: element k of row m stands for data[m, k] * scales[m].
+ *
  * Layouts used throughout Easel
  *   tokens       [B, N, C]           batch, tokens, channels
  *   pictures     [B, H, W, C]        channels last, always; NCHW exists only in files and in golden tensors
@@ -48,6 +51,7 @@ typedef struct
   EaselDtype dtype;
   int n_dims;
   int64_t shape[EASEL_MAX_DIMS];
+  float *scales; /* of f8_e4m3 and i8 that stand for other numbers, else NULL: see below */
 } EaselTensor;
 
 /* Bytes of one element. */
@@ -66,10 +70,16 @@ EaselTensor easel_tensor (void *data, EaselDtype dtype, int n_dims, const int64_
 /* Number of elements; 0 for an absent tensor. */
 int64_t easel_tensor_count (const EaselTensor *self);
 
-/* Bytes; 0 for an absent tensor. */
+/* Bytes of the elements (not of the scales); 0 for an absent tensor. */
 size_t easel_tensor_bytes (const EaselTensor *self);
 
-/* The same memory under another shape of the same count. */
+/* True for the two dtypes that may have scales. */
+bool easel_dtype_is_scaled (EaselDtype dtype);
+
+/* Rows, as scales count them; 0 for an absent tensor. */
+int64_t easel_tensor_n_rows (const EaselTensor *self);
+
+/* The same memory under another shape of the same count; of a scaled tensor also of the same last dimension. */
 EaselTensor easel_tensor_reshape (EaselTensor self, int n_dims, const int64_t *shape);
 
 #define easel_tensor_as(self, ...)                                                             \

@@ -15,7 +15,7 @@ struct _EaselApplication
 {
   AdwApplication parent;
   GStrv model_roots;
-  char *pictures_folder, *data_folder;
+  char *pictures_folder, *data_folder, *converted_folder;
   GSettings *settings;
   EaselEngine *engine;
   EaselGallery *gallery;
@@ -286,6 +286,7 @@ open_rooms (EaselApplication *self)
   settings.model_roots = (const char *const *) all;
   settings.device = *device ? device : NULL;
   settings.threads = g_settings_get_int (self->settings, "threads");
+  settings.cache_folder = self->converted_folder;
   settings.leave_free = (guint64) g_settings_get_int (self->settings, "leave-free") * 1000000000u;
   self->engine = start_some_engine (self, &settings, &error);
   if (self->engine)
@@ -442,6 +443,7 @@ easel_application_finalize (GObject *object)
   g_strfreev (self->model_roots);
   g_free (self->pictures_folder);
   g_free (self->data_folder);
+  g_free (self->converted_folder);
   g_free (self->problem);
   easel_hub_settings_free ((EaselHubSettings *) self->hub_places.base);
   g_free ((char *) self->hub_places.catalogue);
@@ -598,6 +600,7 @@ easel_application_new (const EaselApplicationSettings *settings)
   self->model_roots = g_strdupv ((GStrv) settings->model_roots);
   self->pictures_folder = g_strdup (settings->pictures_folder);
   self->data_folder = g_strdup (settings->data_folder);
+  self->converted_folder = g_strdup (settings->converted_folder);
   self->hub_places.base = easel_hub_settings_copy (settings->hub.base);
   self->hub_places.catalogue = g_strdup (settings->hub.catalogue);
   self->hub_places.own_catalogue = g_strdup (settings->hub.own_catalogue);

@@ -25,6 +25,7 @@ typedef struct
   const char *const *model_roots; /* NULL-terminated, first wins */
   const char *pictures_folder;    /* where new pictures go unless the person chose another */
   const char *data_folder;        /* the gallery's index, the queues, presets */
+  const char *converted_folder;   /* see EaselEngineSettings.cache_folder */
   EaselHubClientPlaces hub;
 } EaselApplicationSettings;
 

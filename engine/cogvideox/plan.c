@@ -147,16 +147,18 @@ say_cut (const CogRecipe *r)
 }
 
 static char *
-say (const CogRecipe *r, const EaselPlan *plan)
+say (CogPipeline *self, const CogRecipe *r, const EaselPlan *plan)
 {
+  g_autofree char *note = easel_devices_precision_note (self->device, r->settings->precision);
   g_autofree char *cut = say_cut (r);
   g_autofree char *peak = g_format_size (plan->peak_bytes), *weights = g_format_size (plan->weights_bytes);
   g_autofree char *tiles = plan->tile_width > 0 ? g_strdup_printf (", decoded in tiles of %d × %d pixels",
                                                                    plan->tile_width, plan->tile_height)
                                                 : g_strdup ("");
 
-  return g_strdup_printf ("%d frames of %d × %d in %d steps: %s of memory, %s of it weights%s%s", plan->frames,
-                          plan->width, plan->height, plan->steps, peak, weights, tiles, cut);
+  return g_strdup_printf ("%d frames of %d × %d in %d steps: %s of memory, %s of it weights%s%s%s%s", plan->frames,
+                          plan->width, plan->height, plan->steps, peak, weights, tiles, note ? ", " : "",
+                          note ? note : "", cut);
 }
 
 /* n strips as wide as the clip; the next one repeats an eighth of a strip: a share that binary numbers hold, so that
@@ -184,12 +186,12 @@ makes_sense (CogPipeline *self, const CogRecipe *r, const EaselCogTiling *t)
 }
 
 static void
-plan_say (const CogRecipe *r, EaselPlan *plan, gboolean keep_encoder)
+plan_say (CogPipeline *self, const CogRecipe *r, EaselPlan *plan, gboolean keep_encoder)
 {
   plan->tile_width = MIN (r->tiling.tile_width, r->settings->width);
   plan->tile_height = MIN (r->tiling.tile_height, r->settings->height);
   plan->takes_turns = !keep_encoder;
-  plan->summary = say (r, plan);
+  plan->summary = say (self, r, plan);
 }
 
 gboolean
@@ -220,14 +222,14 @@ cog_plan_make (CogPipeline *self, CogRecipe *r, int attempt, EaselPlan *plan, gb
       fits = plan->peak_bytes <= limit;
       if (fits && attempt-- == 0)
         {
-          plan_say (r, plan, *keep_encoder);
+          plan_say (self, r, plan, *keep_encoder);
           return TRUE;
         }
     }
   /* Nothing fits what there should be: the smallest is tried once, the device has the last word. */
   if (!fits && attempt == 0)
     {
-      plan_say (r, plan, *keep_encoder);
+      plan_say (self, r, plan, *keep_encoder);
       return TRUE;
     }
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY,

@@ -103,6 +103,23 @@ take_linear (EaselWeights *weights, gint64 n, gint64 k, gboolean bias, const cha
   return l;
 }
 
+/* The same of a product over all tokens, which may have 8 bits. */
+static CogLayer G_GNUC_PRINTF (5, 6)
+take_product (EaselWeights *weights, gint64 n, gint64 k, gboolean bias, const char *name, ...)
+{
+  g_autofree char *base = NULL;
+  CogLayer l = { 0 };
+  va_list args;
+
+  va_start (args, name);
+  base = g_strdup_vprintf (name, args);
+  va_end (args);
+  l.w = easel_weights_take_product (weights, EASEL_SHAPE (n, k), "%s.weight", base);
+  if (bias)
+    l.b = easel_weights_take (weights, EASEL_SHAPE (n), "%s.bias", base);
+  return l;
+}
+
 static CogLayer
 take_norm (EaselWeights *weights, gboolean affine, gint64 n, const char *at, const char *name)
 {
@@ -141,14 +158,14 @@ take_block (CogBlock *b, const EaselCogConfig *c, EaselWeights *weights, int i)
   b->modulate_2 = take_linear (weights, 6 * C, T, TRUE, "%s.norm2.linear", at);
   b->norm_1 = take_norm (weights, c->norm_affine, C, at, ".norm1.norm");
   b->norm_2 = take_norm (weights, c->norm_affine, C, at, ".norm2.norm");
-  b->q = take_linear (weights, C, C, c->attention_bias, "%s.attn1.to_q", at);
-  b->k = take_linear (weights, C, C, c->attention_bias, "%s.attn1.to_k", at);
-  b->v = take_linear (weights, C, C, c->attention_bias, "%s.attn1.to_v", at);
-  b->out = take_linear (weights, C, C, TRUE, "%s.attn1.to_out.0", at);
+  b->q = take_product (weights, C, C, c->attention_bias, "%s.attn1.to_q", at);
+  b->k = take_product (weights, C, C, c->attention_bias, "%s.attn1.to_k", at);
+  b->v = take_product (weights, C, C, c->attention_bias, "%s.attn1.to_v", at);
+  b->out = take_product (weights, C, C, TRUE, "%s.attn1.to_out.0", at);
   b->norm_q = take_norm (weights, TRUE, c->head_dim, at, ".attn1.norm_q");
   b->norm_k = take_norm (weights, TRUE, c->head_dim, at, ".attn1.norm_k");
-  b->wide = take_linear (weights, 4 * C, C, TRUE, "%s.ff.net.0.proj", at);
-  b->narrow = take_linear (weights, C, 4 * C, TRUE, "%s.ff.net.2", at);
+  b->wide = take_product (weights, 4 * C, C, TRUE, "%s.ff.net.0.proj", at);
+  b->narrow = take_product (weights, C, 4 * C, TRUE, "%s.ff.net.2", at);
 }
 
 static gint64

@@ -73,6 +73,21 @@ easel_devices_open (const char *name, int threads, guint64 card_limit, char **no
   return NULL;
 }
 
+/* What 8 bits a precision asks for; EASEL_N_DTYPES: none. */
+static EaselDtype
+scaled_dtype (const char *precision)
+{
+  return !g_strcmp0 (precision, "fp8")    ? EASEL_DTYPE_F8_E4M3
+         : !g_strcmp0 (precision, "int8") ? EASEL_DTYPE_I8
+                                          : EASEL_N_DTYPES;
+}
+
+static gboolean
+has_products (EaselDevice *device, EaselDtype dtype)
+{
+  return dtype < EASEL_N_DTYPES && device->product_dtypes >> dtype & 1;
+}
+
 gboolean
 easel_devices_check_precision (EaselDevice *device, const char *precision, GError **error)
 {
@@ -84,16 +99,31 @@ easel_devices_check_precision (EaselDevice *device, const char *precision, GErro
           return TRUE;
         g_string_append_printf (known, "%s%s", known->len ? " or " : "", easel_dtype_name ((EaselDtype) dtype));
       }
+  /* A device with some products of 8 bits is a card, and an older one computes in 16. */
+  if (device->product_dtypes != 0 && scaled_dtype (precision) < EASEL_N_DTYPES)
+    return TRUE;
+  if (device->product_dtypes != 0)
+    g_string_append (known, " or fp8 or int8");
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST, "%s computes in %s, not in \"%.40s\"", device->name,
                known->str, precision);
   return FALSE;
+}
+
+char *
+easel_devices_precision_note (EaselDevice *device, const char *precision)
+{
+  const EaselDtype dtype = scaled_dtype (precision);
+  if (dtype >= EASEL_N_DTYPES || has_products (device, dtype))
+    return NULL;
+  return g_strdup_printf ("in 16 bits, because %s has no %s products", device->name,
+                          dtype == EASEL_DTYPE_I8 ? "INT8" : "FP8");
 }
 
 EaselDtype
 easel_devices_compute_dtype (EaselDevice *device, const char *precision, EaselDtype stored, gboolean range)
 {
   EaselDtype dtype = stored == EASEL_DTYPE_F16 ? EASEL_DTYPE_F16 : EASEL_DTYPE_BF16;
-  if (precision)
+  if (precision && scaled_dtype (precision) >= EASEL_N_DTYPES)
     dtype = !strcmp (precision, "f32")   ? EASEL_DTYPE_F32
             : !strcmp (precision, "f16") ? EASEL_DTYPE_F16
                                          : EASEL_DTYPE_BF16;
@@ -112,6 +142,8 @@ easel_devices_choose_dtype (EaselDevice *device, const char *precision, EaselWei
     {
       easel_weights_set_compute (weights, dtype);
       easel_weights_expect_bytes (weights, expected);
+      if (has_products (device, scaled_dtype (precision)))
+        easel_weights_set_products (weights, scaled_dtype (precision));
     }
   return dtype;
 }

@@ -17,15 +17,22 @@ G_BEGIN_DECLS
  * UNSUPPORTED (a name that is none; no card, driver or module), NO_MEMORY or DEVICE: sentences. */
 EaselDevice *easel_devices_open (const char *name, int threads, guint64 card_limit, char **note, GError **error);
 
-/* TRUE when `precision` ("f32", "bf16", "f16"; NULL: as the model was trained) is one the device computes in; else
- * BAD_REQUEST. */
+/* Precisions, as requests have them: "f32", "bf16", "f16"; "fp8" and "int8": the products of transformers and text
+ * encoders are those of 8-bit numbers with a scale for each row, all else is in 16 bits as the model was trained. NULL:
+ * as the model was trained. */
+
+/* TRUE when the device computes in it, or in 16 bits instead (a card without products of 8 bits, see
+ * easel_devices_precision_note()); else BAD_REQUEST. */
 gboolean easel_devices_check_precision (EaselDevice *device, const char *precision, GError **error);
+
+/* A clause for the person when the device computes in more bits than were asked for, else NULL. g_free. */
+char *easel_devices_precision_note (EaselDevice *device, const char *precision);
 
 /* What a model stored as `stored` computes in. range: it was made for more range than f16 has, and is given bf16. */
 EaselDtype easel_devices_compute_dtype (EaselDevice *device, const char *precision, EaselDtype stored, gboolean range);
 
-/* The same for a component's weights, which become that where they are uploaded, and are counted so. expected: their
- * bytes, when a dry run has counted them; else 0. */
+/* The same for a component's weights, which become that where they are uploaded (those of products 8 bits, when asked
+ * for), and are counted so. expected: their bytes, when a dry run has counted them; else 0. */
 EaselDtype easel_devices_choose_dtype (EaselDevice *device, const char *precision, EaselWeights *weights,
                                        gboolean range, guint64 expected);
 

@@ -38,7 +38,7 @@ struct _EaselEngine
   /* Never change */
   GThread *thread;
   int threads;
-  char *device_name, *device_kind, *device_note;
+  char *device_name, *device_kind, *device_note, *cache_folder;
   guint64 card_limit;
   guint64 budget;
 
@@ -91,6 +91,7 @@ slot_open (EaselEngine *self, Slot *slot, const char *path, GError **error)
   if (!klass)
     return FALSE;
   g_autofree char *name = g_strdup (easel_model_folder_name (folder));
+  easel_model_folder_set_cache (folder, self->cache_folder);
   EaselPipeline *pipeline = klass->open (g_steal_pointer (&folder), self->device, error);
   if (!pipeline)
     return FALSE;
@@ -573,6 +574,7 @@ easel_engine_finalize (GObject *object)
   g_free (self->device_name);
   g_free (self->device_kind);
   g_free (self->device_note);
+  g_free (self->cache_folder);
   g_mutex_clear (&self->lock);
   g_mutex_clear (&self->working.lock);
   g_mutex_clear (&self->planning.lock);
@@ -626,6 +628,7 @@ easel_engine_new (const EaselEngineSettings *settings, GError **error)
                                 : settings->device && g_str_has_prefix (settings->device, "cuda") ? settings->device
                                                                                                  : "cuda");
   self->card_limit = settings->card_limit;
+  self->cache_folder = g_strdup (settings->cache_folder);
   self->budget = easel_plan_budget (device, device->memory_used);
   self->threads = settings->threads;
   self->roots = settings->model_roots ? g_strdupv ((char **) settings->model_roots) : g_new0 (char *, 1);

@@ -18,6 +18,7 @@ typedef struct
   const char *device;             /* "cpu", "cuda", "cuda:1"; NULL or "auto": a card when one can be used */
   int threads;                    /* CPU; 0: one per core */
   guint64 card_limit;             /* bytes of a card that may be used; 0: what is free */
+  const char *cache_folder;       /* for weights converted to 8 bits; NULL: they are converted each time */
   guint64 leave_free;             /* bytes of the machine's memory that jobs leave to other programs; 0: the usual */
 } EaselEngineSettings;
 

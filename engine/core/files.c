@@ -105,6 +105,13 @@ write_all (int fd, const void *data, gsize bytes)
 gboolean
 easel_write_file (const char *path, const struct iovec *pieces, guint n_pieces, GError **error)
 {
+  return easel_write_file_from (path, pieces, n_pieces, NULL, error);
+}
+
+gboolean
+easel_write_file_from (const char *path, const struct iovec *pieces, guint n_pieces, const EaselElsewhere *elsewhere,
+                       GError **error)
+{
   g_autofree char *folder = g_path_get_dirname (path);
   g_autofree char *temporary = g_build_filename (folder, ".easel-XXXXXX", NULL);
   int fd = g_mkstemp_full (temporary, O_RDWR | O_CLOEXEC, 0666);
@@ -115,8 +122,14 @@ easel_write_file (const char *path, const struct iovec *pieces, guint n_pieces, 
       return FALSE;
     }
   gboolean fine = TRUE;
+  g_autoptr (GError) problem = NULL;
   for (guint i = 0; fine && i < n_pieces; i++)
-    fine = write_all (fd, pieces[i].iov_base, pieces[i].iov_len);
+    {
+      const void *from = pieces[i].iov_base;
+      if (elsewhere && i >= elsewhere->first)
+        from = elsewhere->fetch (elsewhere->data, pieces[i].iov_base, pieces[i].iov_len, &problem);
+      fine = from && write_all (fd, from, pieces[i].iov_len);
+    }
   fine = fine && fsync (fd) == 0;
   int saved_errno = errno;
   if (close (fd) < 0 && fine)
@@ -132,7 +145,10 @@ easel_write_file (const char *path, const struct iovec *pieces, guint n_pieces, 
   if (!fine)
     {
       g_unlink (temporary);
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_IO, "Cannot write %s: %s.", path, g_strerror (saved_errno));
+      if (problem)
+        g_propagate_error (error, g_steal_pointer (&problem));
+      else
+        g_set_error (error, EASEL_ERROR, EASEL_ERROR_IO, "Cannot write %s: %s.", path, g_strerror (saved_errno));
       return FALSE;
     }
   /* The name itself must survive a power cut too; a folder that cannot be synced is no reason to fail. */

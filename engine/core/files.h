@@ -23,4 +23,17 @@ char *easel_read_small_file (const char *path, gsize max_bytes, gsize *length, G
  * reason. */
 gboolean easel_write_file (const char *path, const struct iovec *pieces, guint n_pieces, GError **error);
 
+/* Pieces that lie elsewhere (on a card): all from `first` on. fetch gives a copy of one on this side, valid until it is
+ * called again, or NULL with an error. */
+typedef struct
+{
+  guint first;
+  const void *(*fetch) (gpointer data, void *where, gsize bytes, GError **error);
+  gpointer data;
+} EaselElsewhere;
+
+/* The same; elsewhere may be NULL. */
+gboolean easel_write_file_from (const char *path, const struct iovec *pieces, guint n_pieces,
+                                const EaselElsewhere *elsewhere, GError **error);
+
 G_END_DECLS

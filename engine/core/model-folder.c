@@ -8,7 +8,7 @@
 
 struct EaselModelFolder
 {
-  char *path, *name;
+  char *path, *name, *cache;
   JsonObject *index;    /* model_index.json */
   GHashTable *configs;  /* component to JsonObject */
 };
@@ -119,7 +119,15 @@ easel_model_folder_free (EaselModelFolder *self)
   json_object_unref (self->index);
   g_free (self->path);
   g_free (self->name);
+  g_free (self->cache);
   g_free (self);
+}
+
+void
+easel_model_folder_set_cache (EaselModelFolder *self, const char *folder)
+{
+  g_free (self->cache);
+  self->cache = g_strdup (folder);
 }
 
 const char *
@@ -184,7 +192,10 @@ EaselWeights *
 easel_model_folder_weights (EaselModelFolder *self, const char *component, const char *variant, GError **error)
 {
   g_autofree char *dir = easel_model_folder_dir (self, component);
-  return easel_weights_open (dir, variant, error);
+  EaselWeights *weights = easel_weights_open (dir, variant, error);
+  if (weights && self->cache)
+    easel_weights_set_cache (weights, self->cache);
+  return weights;
 }
 
 EaselWeights *

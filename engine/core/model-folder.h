@@ -21,6 +21,9 @@ EaselModelFolder *easel_model_folder_new (const char *path, JsonObject *index, G
 void easel_model_folder_free (EaselModelFolder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselModelFolder, easel_model_folder_free)
 
+/* Where its weights keep what they are converted to (easel_weights_set_cache()); NULL: nowhere. */
+void easel_model_folder_set_cache (EaselModelFolder *self, const char *folder);
+
 const char *easel_model_folder_path (EaselModelFolder *self);
 const char *easel_model_folder_name (EaselModelFolder *self);           /* last part of the path, or the Hub's name */
 const char *easel_model_folder_pipeline_class (EaselModelFolder *self); /* "SanaPipeline" */

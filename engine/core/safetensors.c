@@ -415,6 +415,13 @@ gboolean
 easel_safetensors_write (const char *path, guint n, const char *const *names, const EaselTensor *tensors,
                          GHashTable *metadata, GError **error)
 {
+  return easel_safetensors_write_from (path, n, names, tensors, metadata, NULL, error);
+}
+
+gboolean
+easel_safetensors_write_from (const char *path, guint n, const char *const *names, const EaselTensor *tensors,
+                              GHashTable *metadata, EaselElsewhere *elsewhere, GError **error)
+{
   g_autoptr (JsonObject) header = json_object_new ();
   g_autofree struct iovec *pieces = g_new0 (struct iovec, n + 2);
   gint64 at = 0;
@@ -457,5 +464,7 @@ easel_safetensors_write (const char *path, guint n, const char *const *names, co
   memset (text + length, ' ', padded - length);
   pieces[0] = (struct iovec){ prefix, sizeof prefix };
   pieces[1] = (struct iovec){ text, padded };
-  return easel_write_file (path, pieces, n_pieces, error);
+  if (elsewhere)
+    elsewhere->first = 2;
+  return easel_write_file_from (path, pieces, n_pieces, elsewhere, error);
 }

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "engine/core/error.h"
+#include "engine/core/files.h"
 
 G_BEGIN_DECLS
 
@@ -38,5 +38,9 @@ void easel_safetensors_drop_pages (EaselSafetensors *self);
 /* Writes a file: temporary name, fsync, rename. Tensors are host memory, names differ. IO. */
 gboolean easel_safetensors_write (const char *path, guint n, const char *const *names, const EaselTensor *tensors,
                                   GHashTable *metadata, GError **error);
+
+/* The same for tensors that are not the host's: see EaselElsewhere in files.h; `first` is set here. */
+gboolean easel_safetensors_write_from (const char *path, guint n, const char *const *names, const EaselTensor *tensors,
+                                       GHashTable *metadata, EaselElsewhere *elsewhere, GError **error);
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What weights.c and weights-random.c share.
+ * What weights.c shares with weights-random.c and weights-convert.c.
  */
 #pragma once
 
@@ -18,5 +18,26 @@ void easel_random_weights_free (EaselRandomWeights *self);
  * name that ends in "weight"). FALSE: no room. */
 gboolean easel_random_weights_make (EaselRandomWeights *self, const char *name, int n_dims, const gint64 *shape,
                                     EaselTensor *out);
+
+/* Weights as scaled tensors, see weights-convert.c. */
+typedef struct EaselConvertedWeights EaselConvertedWeights;
+
+/* files: EaselSafetensors the weights are in. folder: of the cache, or NULL. */
+EaselConvertedWeights *easel_converted_weights_new (EaselDtype dtype, const char *where, GPtrArray *files,
+                                                    const char *folder);
+void easel_converted_weights_free (EaselConvertedWeights *self);
+
+/* The dtype of all of them. */
+EaselDtype easel_converted_weights_dtype (EaselConvertedWeights *self);
+
+/* Fills dst (scaled, on the stream's device) from the cache, else from `src` as its file has it. Problems are the
+ * stream's. */
+void easel_converted_weights_place (EaselConvertedWeights *self, EaselStream *s, const char *name, EaselTensor dst,
+                                    const EaselTensor *src);
+
+/* All have been placed: keeps them when there is something new. They must still be where they were placed. What is on
+ * the device may go with easel_converted_weights_forget(). A cache that cannot be written stops nothing. */
+void easel_converted_weights_keep (EaselConvertedWeights *self, EaselStream *s);
+void easel_converted_weights_forget (EaselConvertedWeights *self);
 
 G_END_DECLS

@@ -16,7 +16,16 @@ typedef struct
   void *uploaded;            /* on the device, in a slab, or NULL */
   EaselSafetensors *file;    /* borrowed from `files`; NULL when random */
   gboolean used;
+  gboolean scaled;           /* 8 bits on the device, scales behind them */
 } Slot;
+
+/* How a tensor is wanted. */
+typedef enum
+{
+  AS_STORED,
+  AS_MATRIX,
+  AS_PRODUCT,
+} Use;
 
 typedef struct
 {
@@ -29,6 +38,8 @@ struct EaselWeights
   char *where;       /* folder or file, for errors */
   GPtrArray *files;  /* EaselSafetensors */
   GHashTable *slots; /* name (of the file) to Slot */
+  EaselConvertedWeights *converted; /* or NULL: products keep 16 bits */
+  char *cache;       /* folder, or NULL */
   EaselRandomWeights *random; /* or NULL; then names belong to random_names */
   GPtrArray *random_names;
   EaselDevice *device;
@@ -317,6 +328,8 @@ forget_uploads (EaselWeights *self)
   g_hash_table_iter_init (&iter, self->slots);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     ((Slot *) value)->uploaded = NULL;
+  if (self->converted)
+    easel_converted_weights_forget (self->converted);
   if (self->stream)
     easel_stream_close (&self->stream);
   for (guint i = 0; i < self->slabs->len; i++)
@@ -346,6 +359,20 @@ easel_weights_set_compute (EaselWeights *self, EaselDtype dtype)
 }
 
 void
+easel_weights_set_products (EaselWeights *self, EaselDtype dtype)
+{
+  g_clear_pointer (&self->converted, easel_converted_weights_free);
+  self->converted = easel_converted_weights_new (dtype, self->where, self->files, self->cache);
+}
+
+void
+easel_weights_set_cache (EaselWeights *self, const char *folder)
+{
+  g_free (self->cache);
+  self->cache = g_strdup (folder);
+}
+
+void
 easel_weights_expect_bytes (EaselWeights *self, guint64 bytes)
 {
   self->expected = bytes;
@@ -360,6 +387,8 @@ easel_weights_free (EaselWeights *self)
   g_hash_table_unref (self->slots);
   g_clear_pointer (&self->random_names, g_ptr_array_unref);
   easel_random_weights_free (self->random);
+  easel_converted_weights_free (self->converted);
+  g_free (self->cache);
   g_ptr_array_unref (self->files);
   g_array_unref (self->slabs);
   g_clear_error (&self->error);
@@ -367,12 +396,20 @@ easel_weights_free (EaselWeights *self)
   g_free (self);
 }
 
-/* Bytes of an uploaded tensor with the room it takes in a slab. */
 static gsize
-uploaded_bytes (const EaselTensor *mapped, EaselDtype compute)
+aligned (gsize bytes)
 {
-  gsize bytes = (gsize) easel_tensor_count (mapped) * easel_dtype_size (compute);
   return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Bytes of an uploaded tensor with the room it takes in a slab: of a scaled one its scales come after its elements. */
+static gsize
+uploaded_bytes (const Slot *slot, EaselDtype compute)
+{
+  const gsize count = (gsize) easel_tensor_count (&slot->mapped);
+  if (slot->scaled)
+    return aligned (count) + aligned ((gsize) slot->mapped.shape[0] * sizeof (float));
+  return aligned (count * easel_dtype_size (compute));
 }
 
 /* Room for a tensor on the device; a new slab is as large as what is left to upload, within SLAB. */
@@ -388,7 +425,7 @@ find_room (EaselWeights *self, gsize bytes, EaselDtype compute, void **out)
       g_hash_table_iter_init (&iter, self->slots);
       while (g_hash_table_iter_next (&iter, NULL, &value))
         if (!((Slot *) value)->uploaded)
-          left += uploaded_bytes (&((Slot *) value)->mapped, compute);
+          left += uploaded_bytes (value, compute);
       if (self->expected > self->asked)
         left = self->expected - self->asked;
       Slab slab = { .bytes = MAX (bytes, MIN (left, SLAB)) };
@@ -406,42 +443,67 @@ find_room (EaselWeights *self, gsize bytes, EaselDtype compute, void **out)
   return EASEL_STATUS_OK;
 }
 
+/* Sizes that all kernels of scaled products take. */
+static gboolean
+can_be_scaled (EaselWeights *self, const EaselTensor *matrix)
+{
+  return self->converted && matrix->shape[0] % 16 == 0 && matrix->shape[1] % 16 == 0;
+}
+
+static EaselStatus
+upload (EaselWeights *self, Slot *slot, const char *name, EaselTensor *tensor, gsize bytes)
+{
+  void *memory = NULL;
+  EaselStatus status = EASEL_STATUS_OK;
+  /* The arena of this stream is never used; it only orders the copies. */
+  if (!self->stream)
+    status = easel_stream_open (self->device, 256, &self->stream);
+  if (status == EASEL_STATUS_OK)
+    status = find_room (self, bytes, tensor->dtype, &memory);
+  if (status != EASEL_STATUS_OK)
+    return status;
+  tensor->data = slot->uploaded = memory;
+  if (!slot->scaled)
+    easel_upload_weight (self->stream, *tensor, slot->mapped.data, slot->mapped.dtype);
+  else
+    {
+      tensor->scales = (float *) ((char *) memory + aligned (easel_tensor_bytes (tensor)));
+      easel_converted_weights_place (self->converted, self->stream, name, *tensor, &slot->mapped);
+    }
+  return self->stream->status;
+}
+
 /* The tensor on the device, uploaded once. */
 static EaselTensor
-place (EaselWeights *self, Slot *slot, const char *name, gboolean matrix)
+place (EaselWeights *self, Slot *slot, const char *name, Use use)
 {
   EaselTensor tensor = slot->mapped;
-  if (matrix)
+  if (use != AS_STORED)
     tensor = easel_tensor_as (tensor, tensor.shape[0], easel_tensor_count (&tensor) / tensor.shape[0]);
+  slot->scaled = use == AS_PRODUCT && can_be_scaled (self, &tensor);
+  if (slot->scaled)
+    {
+      tensor.dtype = easel_converted_weights_dtype (self->converted);
+      tensor.scales = tensor.data; /* the dry device reads neither */
+    }
   if (!self->device)
     return tensor;
-  tensor.dtype = self->compute < EASEL_N_DTYPES ? self->compute : self->device->act_dtype;
+  if (!slot->scaled)
+    tensor.dtype = self->compute < EASEL_N_DTYPES ? self->compute : self->device->act_dtype;
   if (!slot->uploaded)
     {
-      gsize bytes = uploaded_bytes (&slot->mapped, tensor.dtype);
-      void *memory = NULL;
-      EaselStatus status = EASEL_STATUS_OK;
+      const gsize bytes = uploaded_bytes (slot, tensor.dtype);
+      EaselStatus status = upload (self, slot, name, &tensor, bytes);
       char detail[160];
+      if (status == EASEL_STATUS_OK)
+        return tensor;
       g_snprintf (detail, sizeof detail, "%" G_GSIZE_FORMAT " bytes for %.100s", bytes, name);
-      /* The arena of this stream is never used; it only orders the copies. */
-      if (!self->stream)
-        status = easel_stream_open (self->device, 256, &self->stream);
-      if (status == EASEL_STATUS_OK)
-        status = find_room (self, bytes, tensor.dtype, &memory);
-      if (status == EASEL_STATUS_OK)
-        {
-          tensor.data = memory;
-          easel_upload_weight (self->stream, tensor, slot->mapped.data, slot->mapped.dtype);
-          status = self->stream->status;
-        }
-      if (status != EASEL_STATUS_OK)
-        {
-          easel_status_to_error (status, "Loading the model", detail, &self->error);
-          return EASEL_NO_TENSOR;
-        }
-      slot->uploaded = memory;
+      easel_status_to_error (status, "Loading the model", detail, &self->error);
+      return EASEL_NO_TENSOR;
     }
   tensor.data = slot->uploaded;
+  if (slot->scaled)
+    tensor.scales = (float *) ((char *) tensor.data + aligned (easel_tensor_bytes (&tensor)));
   return tensor;
 }
 
@@ -466,7 +528,7 @@ shape_text (int n_dims, const gint64 *shape)
 }
 
 static EaselTensor
-take (EaselWeights *self, gboolean optional, gboolean matrix, int n_dims, const gint64 *shape, const char *format,
+take (EaselWeights *self, gboolean optional, Use use, int n_dims, const gint64 *shape, const char *format,
       va_list args)
 {
   if (self->error)
@@ -503,7 +565,7 @@ take (EaselWeights *self, gboolean optional, gboolean matrix, int n_dims, const 
       return EASEL_NO_TENSOR;
     }
   slot->used = TRUE;
-  return place (self, slot, name, matrix);
+  return place (self, slot, name, use);
 }
 
 EaselTensor
@@ -511,7 +573,7 @@ easel_weights_take (EaselWeights *self, int n_dims, const gint64 *shape, const c
 {
   va_list args;
   va_start (args, name);
-  EaselTensor tensor = take (self, FALSE, FALSE, n_dims, shape, name, args);
+  EaselTensor tensor = take (self, FALSE, AS_STORED, n_dims, shape, name, args);
   va_end (args);
   return tensor;
 }
@@ -521,7 +583,7 @@ easel_weights_take_optional (EaselWeights *self, int n_dims, const gint64 *shape
 {
   va_list args;
   va_start (args, name);
-  EaselTensor tensor = take (self, TRUE, FALSE, n_dims, shape, name, args);
+  EaselTensor tensor = take (self, TRUE, AS_STORED, n_dims, shape, name, args);
   va_end (args);
   return tensor;
 }
@@ -531,7 +593,17 @@ easel_weights_take_matrix (EaselWeights *self, int n_dims, const gint64 *shape, 
 {
   va_list args;
   va_start (args, name);
-  EaselTensor tensor = take (self, FALSE, TRUE, n_dims, shape, name, args);
+  EaselTensor tensor = take (self, FALSE, AS_MATRIX, n_dims, shape, name, args);
+  va_end (args);
+  return tensor;
+}
+
+EaselTensor
+easel_weights_take_product (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
+{
+  va_list args;
+  va_start (args, name);
+  EaselTensor tensor = take (self, FALSE, AS_PRODUCT, n_dims, shape, name, args);
   va_end (args);
   return tensor;
 }
@@ -553,8 +625,8 @@ easel_weights_done (EaselWeights *self, GError **error)
   if (self->stream)
     {
       easel_synchronize (self->stream);
-      if (!self->error)
-        easel_stream_check (self->stream, "Loading the model", &self->error);
+      if (!self->error && easel_stream_check (self->stream, "Loading the model", &self->error) && self->converted)
+        easel_converted_weights_keep (self->converted, self->stream);
       easel_stream_close (&self->stream);
     }
   if (!self->error)
@@ -613,7 +685,7 @@ easel_weights_held_bytes (EaselWeights *self)
   g_hash_table_iter_init (&iter, self->slots);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     if (((Slot *) value)->used)
-      bytes += uploaded_bytes (&((Slot *) value)->mapped, self->compute);
+      bytes += uploaded_bytes (value, self->compute);
   return bytes;
 }
 

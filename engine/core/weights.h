@@ -44,6 +44,15 @@ void easel_weights_set_device (EaselWeights *self, EaselDevice *device);
  * Before the first take; without it, the device's act_dtype. Tensors in mapped files stay as they are. */
 void easel_weights_set_compute (EaselWeights *self, EaselDtype dtype);
 
+/* The weights that easel_weights_take_product() takes become scaled tensors (tensor.h) of `dtype` (f8_e4m3 or i8) as
+ * they are uploaded, where their sizes allow: rows and columns in sixteens. Before the first take, for a device that
+ * does not map weights, or the dry device that measures for one. */
+void easel_weights_set_products (EaselWeights *self, EaselDtype dtype);
+
+/* A folder (made when it is missing) where converted weights are kept, so that they are not converted again and half
+ * as many bytes are read; NULL: none. Before easel_weights_set_products(). See weights-convert.c. */
+void easel_weights_set_cache (EaselWeights *self, const char *folder);
+
 /* How many bytes will be taken, as easel_weights_held_bytes() of another copy says: memory is then asked for in pieces
  * that add up to that, and not for tensors nobody takes. 0: not known. */
 void easel_weights_expect_bytes (EaselWeights *self, guint64 bytes);
@@ -63,6 +72,11 @@ EaselTensor easel_weights_take_optional (EaselWeights *self, int n_dims, const g
 /* A convolution that is used as a matrix: [shape[0], the rest] in the file's order, which a device's convolutions may
  * not keep. */
 EaselTensor easel_weights_take_matrix (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
+    G_GNUC_PRINTF (4, 5);
+/* A weight of a product inside a block, [shape[0], the rest] as easel_weights_take_matrix(): one that may have 8 bits.
+ * For everything else 16 bits stay: embeddings, norms, tables, patches in and out, what comes from the time (few rows,
+ * so nothing is won, and an error there is one of every token): what SmoothQuant, Q-DiT and ViDiT-Q keep as well. */
+EaselTensor easel_weights_take_product (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
     G_GNUC_PRINTF (4, 5);
 gboolean easel_weights_has (EaselWeights *self, const char *name, ...) G_GNUC_PRINTF (2, 3);
 

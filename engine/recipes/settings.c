@@ -49,7 +49,7 @@ static const Setting SETTINGS[] = {
   { "frames", KIND_INT, AT (frames), 1, 10000, NULL },
   { "fps", KIND_DOUBLE, AT (fps), 0.001, 1000, NULL },
   { "noise", KIND_TEXT, AT (noise), 0, 64, "|cpu|cuda|" },
-  { "precision", KIND_TEXT, AT (precision), 0, 64, "|f32|bf16|f16|" },
+  { "precision", KIND_TEXT, AT (precision), 0, 64, "|f32|bf16|f16|fp8|int8|" },
 };
 
 #define FIELD(settings, s, type) (*(type *) ((char *) (settings) + (s)->offset))

@@ -2,6 +2,7 @@
  *
  * What a job will need, measured by running it on the dry device.
  */
+#include "engine/core/devices.h"
 #include "engine/sana/pipeline-private.h"
 
 #define WIDE (1 << 20) /* as any picture */
@@ -46,24 +47,26 @@ measure (SanaPipeline *self, const SanaRecipe *r, EaselPlan *plan, GError **erro
 }
 
 static char *
-say (const SanaRecipe *r, const EaselPlan *plan)
+say (SanaPipeline *self, const SanaRecipe *r, const EaselPlan *plan)
 {
+  g_autofree char *note = easel_devices_precision_note (self->device, r->settings->precision);
   g_autofree char *peak = g_format_size (plan->peak_bytes), *weights = g_format_size (plan->weights_bytes);
   g_autofree char *tiles = plan->tile_width > 0 ? g_strdup_printf (", decoded in tiles of %d × %d pixels",
                                                                    plan->tile_width, plan->tile_height)
                                                 : g_strdup ("");
 
-  return g_strdup_printf ("%d × %d in %d steps: %s of memory, %s of it weights%s%s", r->width, r->height, plan->steps,
-                          peak, weights, r->exclusive ? ", the text encoder put out after use" : "", tiles);
+  return g_strdup_printf ("%d × %d in %d steps: %s of memory, %s of it weights%s%s%s%s", r->width, r->height,
+                          plan->steps, peak, weights, r->exclusive ? ", the text encoder put out after use" : "", tiles,
+                          note ? ", " : "", note ? note : "");
 }
 
 static void
-plan_say (const SanaRecipe *r, EaselPlan *plan)
+plan_say (SanaPipeline *self, const SanaRecipe *r, EaselPlan *plan)
 {
   plan->tile_width = MIN (r->tiling.tile_width, r->width);
   plan->tile_height = MIN (r->tiling.tile_height, r->height);
   plan->takes_turns = r->exclusive;
-  plan->summary = say (r, plan);
+  plan->summary = say (self, r, plan);
 }
 
 gboolean
@@ -94,14 +97,14 @@ sana_plan_make (SanaPipeline *self, SanaRecipe *r, int attempt, EaselPlan *plan,
       fits = plan->peak_bytes <= limit;
       if (fits && attempt-- == 0)
         {
-          plan_say (r, plan);
+          plan_say (self, r, plan);
           return TRUE;
         }
     }
   /* Nothing fits what there should be: the smallest is tried once, the device has the last word. */
   if (!fits && attempt == 0)
     {
-      plan_say (r, plan);
+      plan_say (self, r, plan);
       return TRUE;
     }
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY,

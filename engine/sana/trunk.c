@@ -77,7 +77,27 @@ sana_take_linear (EaselWeights *weights, gint64 n, gint64 k, gboolean bias, cons
   return l;
 }
 
-/* A convolution of 1x1 is a linear layer on channels-last pictures. */
+/* The same of a block's own product, which may have 8 bits. A convolution of 1x1 is a linear layer on channels-last
+ * pictures. */
+static SanaLinear G_GNUC_PRINTF (6, 7)
+take_product (EaselWeights *weights, gboolean conv, gint64 n, gint64 k, gboolean bias, const char *name, ...)
+{
+  g_autofree char *base = NULL;
+  SanaLinear l = { 0 };
+  va_list args;
+
+  va_start (args, name);
+  base = g_strdup_vprintf (name, args);
+  va_end (args);
+  if (conv)
+    l.w = easel_weights_take_product (weights, EASEL_SHAPE (n, k, 1, 1), "%s.weight", base);
+  else
+    l.w = easel_weights_take_product (weights, EASEL_SHAPE (n, k), "%s.weight", base);
+  if (bias)
+    l.b = easel_weights_take (weights, EASEL_SHAPE (n), "%s.bias", base);
+  return l;
+}
+
 static SanaLinear
 take_conv1x1 (EaselWeights *weights, gint64 n, gint64 k, gboolean bias, const char *name)
 {
@@ -96,18 +116,16 @@ take_block (SanaBlock *b, const EaselSanaConfig *c, EaselWeights *weights, int i
 {
   const gint64 C = c->inner, D = (gint64) c->cross_heads * c->cross_head_dim, H = c->mlp_hidden;
   g_autofree char *at = g_strdup_printf ("transformer_blocks.%d", i);
-  g_autofree char *inverted = g_strconcat (at, ".ff.conv_inverted", NULL);
-  g_autofree char *point = g_strconcat (at, ".ff.conv_point", NULL);
 
   b->scale_shift = easel_weights_take (weights, EASEL_SHAPE (6, C), "%s.scale_shift_table", at);
-  b->q = sana_take_linear (weights, C, C, c->attention_bias, "%s.attn1.to_q", at);
-  b->k = sana_take_linear (weights, C, C, c->attention_bias, "%s.attn1.to_k", at);
-  b->v = sana_take_linear (weights, C, C, c->attention_bias, "%s.attn1.to_v", at);
-  b->out = sana_take_linear (weights, C, C, TRUE, "%s.attn1.to_out.0", at);
-  b->cross_q = sana_take_linear (weights, D, C, TRUE, "%s.attn2.to_q", at);
-  b->cross_k = sana_take_linear (weights, D, C, TRUE, "%s.attn2.to_k", at);
-  b->cross_v = sana_take_linear (weights, D, C, TRUE, "%s.attn2.to_v", at);
-  b->cross_out = sana_take_linear (weights, C, D, TRUE, "%s.attn2.to_out.0", at);
+  b->q = take_product (weights, FALSE, C, C, c->attention_bias, "%s.attn1.to_q", at);
+  b->k = take_product (weights, FALSE, C, C, c->attention_bias, "%s.attn1.to_k", at);
+  b->v = take_product (weights, FALSE, C, C, c->attention_bias, "%s.attn1.to_v", at);
+  b->out = take_product (weights, FALSE, C, C, TRUE, "%s.attn1.to_out.0", at);
+  b->cross_q = take_product (weights, FALSE, D, C, TRUE, "%s.attn2.to_q", at);
+  b->cross_k = take_product (weights, FALSE, D, C, TRUE, "%s.attn2.to_k", at);
+  b->cross_v = take_product (weights, FALSE, D, C, TRUE, "%s.attn2.to_v", at);
+  b->cross_out = take_product (weights, FALSE, C, D, TRUE, "%s.attn2.to_out.0", at);
   if (c->qk_norm)
     {
       b->norm_q = easel_weights_take (weights, EASEL_SHAPE (C), "%s.attn1.norm_q.weight", at);
@@ -120,10 +138,10 @@ take_block (SanaBlock *b, const EaselSanaConfig *c, EaselWeights *weights, int i
       b->norm2.w = easel_weights_take (weights, EASEL_SHAPE (C), "%s.norm2.weight", at);
       b->norm2.b = easel_weights_take (weights, EASEL_SHAPE (C), "%s.norm2.bias", at);
     }
-  b->inverted = take_conv1x1 (weights, 2 * H, C, TRUE, inverted);
+  b->inverted = take_product (weights, TRUE, 2 * H, C, TRUE, "%s.ff.conv_inverted", at);
   b->depth.w = easel_weights_take (weights, EASEL_SHAPE (2 * H, 1, 3, 3), "%s.ff.conv_depth.weight", at);
   b->depth.b = easel_weights_take (weights, EASEL_SHAPE (2 * H), "%s.ff.conv_depth.bias", at);
-  b->point = take_conv1x1 (weights, C, H, FALSE, point);
+  b->point = take_product (weights, TRUE, C, H, FALSE, "%s.ff.conv_point", at);
 }
 
 gboolean

@@ -180,13 +180,13 @@ take_weights (EaselGemma2 *self, EaselDevice *device, GError **error)
     {
       Layer *l = &self->layers[i];
 
-      l->q = easel_weights_take (w, EASEL_SHAPE (inner, hidden), "%slayers.%d.self_attn.q_proj.weight", p, i);
-      l->k = easel_weights_take (w, EASEL_SHAPE (kv, hidden), "%slayers.%d.self_attn.k_proj.weight", p, i);
-      l->v = easel_weights_take (w, EASEL_SHAPE (kv, hidden), "%slayers.%d.self_attn.v_proj.weight", p, i);
-      l->o = easel_weights_take (w, EASEL_SHAPE (hidden, inner), "%slayers.%d.self_attn.o_proj.weight", p, i);
-      l->gate = easel_weights_take (w, EASEL_SHAPE (mlp, hidden), "%slayers.%d.mlp.gate_proj.weight", p, i);
-      l->up = easel_weights_take (w, EASEL_SHAPE (mlp, hidden), "%slayers.%d.mlp.up_proj.weight", p, i);
-      l->down = easel_weights_take (w, EASEL_SHAPE (hidden, mlp), "%slayers.%d.mlp.down_proj.weight", p, i);
+      l->q = easel_weights_take_product (w, EASEL_SHAPE (inner, hidden), "%slayers.%d.self_attn.q_proj.weight", p, i);
+      l->k = easel_weights_take_product (w, EASEL_SHAPE (kv, hidden), "%slayers.%d.self_attn.k_proj.weight", p, i);
+      l->v = easel_weights_take_product (w, EASEL_SHAPE (kv, hidden), "%slayers.%d.self_attn.v_proj.weight", p, i);
+      l->o = easel_weights_take_product (w, EASEL_SHAPE (hidden, inner), "%slayers.%d.self_attn.o_proj.weight", p, i);
+      l->gate = easel_weights_take_product (w, EASEL_SHAPE (mlp, hidden), "%slayers.%d.mlp.gate_proj.weight", p, i);
+      l->up = easel_weights_take_product (w, EASEL_SHAPE (mlp, hidden), "%slayers.%d.mlp.up_proj.weight", p, i);
+      l->down = easel_weights_take_product (w, EASEL_SHAPE (hidden, mlp), "%slayers.%d.mlp.down_proj.weight", p, i);
       l->norm_attention_in
           = easel_weights_take (w, EASEL_SHAPE (hidden), "%slayers.%d.input_layernorm.weight", p, i);
       l->norm_attention_out

@@ -89,12 +89,13 @@ take_weights (EaselT5 *self, EaselDevice *device, GError **error)
     {
       Block *b = &self->blocks[i];
 
-      b->q = easel_weights_take (w, EASEL_SHAPE (inner, model), attention, i, "q");
-      b->k = easel_weights_take (w, EASEL_SHAPE (inner, model), attention, i, "k");
-      b->v = easel_weights_take (w, EASEL_SHAPE (inner, model), attention, i, "v");
-      b->o = easel_weights_take (w, EASEL_SHAPE (model, inner), attention, i, "o");
-      b->wi_0 = easel_weights_take (w, EASEL_SHAPE (ff, model), dense, i, "wi_0");
-      b->wi_1 = easel_weights_take (w, EASEL_SHAPE (ff, model), dense, i, "wi_1");
+      b->q = easel_weights_take_product (w, EASEL_SHAPE (inner, model), attention, i, "q");
+      b->k = easel_weights_take_product (w, EASEL_SHAPE (inner, model), attention, i, "k");
+      b->v = easel_weights_take_product (w, EASEL_SHAPE (inner, model), attention, i, "v");
+      b->o = easel_weights_take_product (w, EASEL_SHAPE (model, inner), attention, i, "o");
+      b->wi_0 = easel_weights_take_product (w, EASEL_SHAPE (ff, model), dense, i, "wi_0");
+      b->wi_1 = easel_weights_take_product (w, EASEL_SHAPE (ff, model), dense, i, "wi_1");
+      /* What it reads has outliers that 8 bits do not bear: transformers, too, quantises all of T5 but wo. */
       b->wo = easel_weights_take (w, EASEL_SHAPE (model, ff), dense, i, "wo");
       b->norm_attention = easel_weights_take (w, EASEL_SHAPE (model), "encoder.block.%d.layer.0.layer_norm.weight", i);
       b->norm_ff = easel_weights_take (w, EASEL_SHAPE (model), "encoder.block.%d.layer.1.layer_norm.weight", i);

@@ -262,6 +262,9 @@ open_card (int index, bool portable, EaselDevice **out, char *why, size_t size)
   device->act_dtype = EASEL_DTYPE_F32;
   device->stream_bytes = EASEL_CUDA_WORKSPACE;
   device->act_dtypes = 1u << EASEL_DTYPE_F32 | 1u << EASEL_DTYPE_F16 | 1u << EASEL_DTYPE_BF16;
+  device->product_dtypes = 1u << EASEL_DTYPE_I8;
+  if (card.major * 10 + card.minor >= 89)
+    device->product_dtypes |= 1u << EASEL_DTYPE_F8_E4M3;
   snprintf (device->name, sizeof device->name, "%.60s", card.name);
   self->index = index;
   self->sm = card.major * 10 + card.minor;

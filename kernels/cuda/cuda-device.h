@@ -41,6 +41,19 @@ void easel_cuda_graph_free (EaselStream *s, EaselGraph *graph);
 /* upload.cu: a kernel that tells whether the module has code for a card. */
 const void *easel_cuda_probe (void);
 
+/* linear-8bit.cu: a->w is scaled, and a->x too. */
+void easel_cuda_linear_8bit (EaselStream *s, const EaselLinearArgs *a);
+
+/* quantise.cu: rows of `dtype`, ldx elements apart, into y (scaled). False when they are too large. */
+bool easel_cuda_quantise_rows (EaselStream *s, const void *x, EaselDtype dtype, int64_t ldx, EaselTensor y);
+
+/* linear.cu: what cuBLASLt leaves of the workspace, and its product of 8-bit numbers without scales:
+ * p [m, n] = x [m, k] w [n, k], f32 of e4m3 and s32 of s8. False when it does not take it. */
+#define EASEL_CUDA_BLAS_SCRATCH (EASEL_CUDA_WORKSPACE - ((size_t) 8 << 20))
+void *easel_cuda_blas_scratch (EaselStream *s);
+bool easel_cuda_blas_8bit (EaselStream *s, EaselDtype dtype, int64_t m, int64_t n, int64_t k, const void *x,
+                           const void *w, void *p);
+
 /* linear.cu */
 EaselCudaProducts *easel_cuda_products_new (void);
 void easel_cuda_products_free (EaselCudaProducts *self, EaselCudaDevice *device);

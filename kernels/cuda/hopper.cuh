@@ -16,7 +16,7 @@
 
 /* ---- host: a tensor map. False when the driver has no copy engine or refuses. ---- */
 
-/* Dims from the innermost, `strides` in bytes of dims 1 to rank - 1, a box of as many; 16 bits, zeros outside. */
+/* Dims from the innermost, `strides` in bytes of dims 1 to rank - 1, a box of as many; 16 or 8 bits, zeros outside. */
 static inline bool
 hopper_map (CUtensorMap *map, EaselDtype dtype, const void *base, int rank, const cuuint64_t *dims,
             const cuuint64_t *strides, const cuuint32_t *box)
@@ -33,8 +33,9 @@ hopper_map (CUtensorMap *map, EaselDtype dtype, const void *base, int rank, cons
       || found != cudaDriverEntryPointSuccess || !encode)
     return false;
   return reinterpret_cast<Encode> (encode) (map,
-                                            dtype == EASEL_DTYPE_BF16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
-                                                                      : CU_TENSOR_MAP_DATA_TYPE_FLOAT16,
+                                            easel_dtype_is_scaled (dtype) ? CU_TENSOR_MAP_DATA_TYPE_UINT8
+                                            : dtype == EASEL_DTYPE_BF16   ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
+                                                                          : CU_TENSOR_MAP_DATA_TYPE_FLOAT16,
                                             rank, const_cast<void *> (base), dims, strides, box, ones,
                                             CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
                                             CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE)

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLAS_WORKSPACE ((size_t) 8 << 20)
+#define BLAS_WORKSPACE (EASEL_CUDA_WORKSPACE - EASEL_CUDA_BLAS_SCRATCH)
 #define MAX_PRODUCTS 512
 
 /* ---- cuBLASLt: what was chosen for a shape ---- */
@@ -72,7 +72,26 @@ easel_cuda_products_free (EaselCudaProducts *self, EaselCudaDevice *device)
 static cudaDataType
 blas_type (int dtype)
 {
-  return dtype == EASEL_DTYPE_F32 ? CUDA_R_32F : dtype == EASEL_DTYPE_F16 ? CUDA_R_16F : CUDA_R_16BF;
+  switch (dtype)
+    {
+    case EASEL_DTYPE_F32:
+      return CUDA_R_32F;
+    case EASEL_DTYPE_F16:
+      return CUDA_R_16F;
+    case EASEL_DTYPE_F8_E4M3:
+      return CUDA_R_8F_E4M3;
+    case EASEL_DTYPE_I8:
+      return CUDA_R_8I;
+    default:
+      return CUDA_R_16BF;
+    }
+}
+
+/* Of the product's result: operands of 8 bits are not what sums are rounded to. */
+static cudaDataType
+blas_result_type (int dtype)
+{
+  return dtype == EASEL_DTYPE_I8 ? CUDA_R_32I : dtype == EASEL_DTYPE_F8_E4M3 ? CUDA_R_32F : blas_type (dtype);
 }
 
 static int
@@ -87,19 +106,24 @@ static bool
 describe (Product *p, const EaselBlas *blas)
 {
   const Key *key = &p->key;
-  const cudaDataType type = blas_type (key->dtype);
+  const cudaDataType type = blas_type (key->dtype), result = blas_result_type (key->dtype);
+  const bool integers = key->dtype == EASEL_DTYPE_I8;
+  const int8_t fast = key->dtype == EASEL_DTYPE_F8_E4M3; /* sums as the tensor cores have them */
   const cublasOperation_t transpose = CUBLAS_OP_T;
   const cublasLtEpilogue_t epilogue = (cublasLtEpilogue_t) key->epilogue;
 
-  return blas->cublasLtMatmulDescCreate (&p->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F) == CUBLAS_STATUS_SUCCESS
+  return blas->cublasLtMatmulDescCreate (&p->desc, integers ? CUBLAS_COMPUTE_32I : CUBLAS_COMPUTE_32F,
+                                         integers ? CUDA_R_32I : CUDA_R_32F) == CUBLAS_STATUS_SUCCESS
+         && blas->cublasLtMatmulDescSetAttribute (p->desc, CUBLASLT_MATMUL_DESC_FAST_ACCUM, &fast, sizeof fast)
+                == CUBLAS_STATUS_SUCCESS
          && blas->cublasLtMatmulDescSetAttribute (p->desc, CUBLASLT_MATMUL_DESC_TRANSA, &transpose, sizeof transpose)
                 == CUBLAS_STATUS_SUCCESS
          && blas->cublasLtMatmulDescSetAttribute (p->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue)
                 == CUBLAS_STATUS_SUCCESS
          && blas->cublasLtMatrixLayoutCreate (&p->w, type, key->k, key->n, key->k) == CUBLAS_STATUS_SUCCESS
          && blas->cublasLtMatrixLayoutCreate (&p->x, type, key->k, key->m, key->ldx) == CUBLAS_STATUS_SUCCESS
-         && blas->cublasLtMatrixLayoutCreate (&p->y, type, key->n, key->m, key->ldy) == CUBLAS_STATUS_SUCCESS
-         && blas->cublasLtMatrixLayoutCreate (&p->r, type, key->n, key->m, key->ldr) == CUBLAS_STATUS_SUCCESS;
+         && blas->cublasLtMatrixLayoutCreate (&p->y, result, key->n, key->m, key->ldy) == CUBLAS_STATUS_SUCCESS
+         && blas->cublasLtMatrixLayoutCreate (&p->r, result, key->n, key->m, key->ldr) == CUBLAS_STATUS_SUCCESS;
 }
 
 static bool
@@ -173,6 +197,8 @@ blas_product (EaselStream *s, const Key *key, const void *x, const void *w, cons
   EaselCudaStream *cuda = easel_cuda (s);
   const EaselBlas *blas = &cuda->device->blas;
   const float one = 1, beta = r ? 1 : 0;
+  const int32_t integer_one = 1, integer_zero = 0; /* sums of integers take no residual */
+  const bool integers = key->dtype == EASEL_DTYPE_I8;
   Product *p = find (cuda, key);
 
   if (!p->possible)
@@ -181,9 +207,32 @@ blas_product (EaselStream *s, const Key *key, const void *x, const void *w, cons
       && blas->cublasLtMatmulDescSetAttribute (p->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias)
              != CUBLAS_STATUS_SUCCESS)
     return false;
-  return blas->cublasLtMatmul ((cublasLtHandle_t) cuda->lt, p->desc, &one, w, p->w, x, p->x, &beta, r ? r : y,
-                               r ? p->r : p->y, y, p->y, &p->algo, cuda->workspace, BLAS_WORKSPACE, cuda->stream)
+  return blas->cublasLtMatmul ((cublasLtHandle_t) cuda->lt, p->desc,
+                               integers ? (const void *) &integer_one : &one, w, p->w, x, p->x,
+                               integers ? (const void *) &integer_zero : &beta, r ? r : y, r ? p->r : p->y, y, p->y,
+                               &p->algo, cuda->workspace, BLAS_WORKSPACE, cuda->stream)
          == CUBLAS_STATUS_SUCCESS;
+}
+
+void *
+easel_cuda_blas_scratch (EaselStream *s)
+{
+  return (char *) easel_cuda (s)->workspace + BLAS_WORKSPACE;
+}
+
+bool
+easel_cuda_blas_8bit (EaselStream *s, EaselDtype dtype, int64_t m, int64_t n, int64_t k, const void *x, const void *w,
+                      void *p)
+{
+  Key key;
+
+  if (dtype == EASEL_DTYPE_F8_E4M3 && easel_cuda (s)->sm < 89)
+    return false;
+  memset (&key, 0, sizeof key); /* compared byte by byte */
+  key.m = m, key.n = key.ldy = key.ldr = n, key.k = key.ldx = k;
+  key.dtype = dtype, key.epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+  key.align_x = alignment_of (x), key.align_w = alignment_of (w), key.align_y = key.align_r = alignment_of (p);
+  return blas_product (s, &key, x, w, NULL, NULL, p);
 }
 
 /* ---- the plain product: any strides, any dtypes ---- */
@@ -403,11 +452,16 @@ easel_cuda_linear (EaselStream *s, const EaselLinearArgs *a)
   const bool whole = library && bias_fits && epilogue >= 0 && !a->gate.data && (!a->residual.data || !a->act);
   const bool bias_inside = whole || (library && bias_fits && a->bias.data);
   const int64_t per = a->gate.data ? M / (easel_tensor_count (&a->gate) / N) : M;
-  const size_t room = EASEL_CUDA_WORKSPACE - BLAS_WORKSPACE;
+  const size_t room = EASEL_CUDA_BLAS_SCRATCH;
   const bool through = !whole && own; /* the product may not go where the residual still lies */
   int64_t slice = through ? (int64_t) (room / (N * size)) : M;
-  char *scratch = (char *) easel_cuda (s)->workspace + BLAS_WORKSPACE;
+  char *scratch = (char *) easel_cuda_blas_scratch (s);
 
+  if (a->w.scales)
+    {
+      easel_cuda_linear_8bit (s, a);
+      return;
+    }
   if (as_convolution (s, a, M, N, K))
     {
       easel_cuda_launched (s, "linear", &a->y);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Weights on their way to the card: another dtype, and for convolutions channels last. The file's bytes go up as they
- * are, in slices through the workspace; a kernel writes them where they belong.
+ * Weights on their way to the card: another dtype, 8 bits with scales, for convolutions channels last. The file's bytes
+ * go up as they are, in slices through the workspace; a kernel writes them where they belong.
  */
 #include "cuda-device.h"
 #include "device.cuh"
@@ -31,6 +31,34 @@ place_slice (EaselStream *s, To *dst, const void *src, EaselDtype src_dtype, int
   });
 }
 
+/* A weight that becomes scaled: rows in slices through the workspace. */
+static EaselStatus
+upload_scaled (EaselStream *s, EaselTensor dst, const void *src, EaselDtype src_dtype)
+{
+  const int64_t rows = easel_tensor_n_rows (&dst), K = dst.shape[dst.n_dims - 1];
+  const size_t row = (size_t) K * easel_dtype_size (src_dtype);
+  const int64_t slice = (int64_t) (EASEL_CUDA_WORKSPACE / row);
+
+  if (dst.n_dims != 2 || !dst.scales || src_dtype > EASEL_DTYPE_BF16 || slice < 1)
+    return EASEL_STATUS_UNSUPPORTED;
+  for (int64_t start = 0; start < rows; start += slice)
+    {
+      const int64_t m = rows - start < slice ? rows - start : slice;
+      void *const piece = easel_cuda (s)->workspace;
+      const EaselStatus status = easel_cuda_upload (s, piece, (const char *) src + (size_t) start * row,
+                                                    (size_t) m * row);
+
+      if (status != EASEL_STATUS_OK)
+        return status;
+      if (!easel_cuda_quantise_rows (s, piece, src_dtype, K, easel_tensor_rows (dst, start, m)))
+        return EASEL_STATUS_UNSUPPORTED;
+      easel_cuda_launched (s, "upload_weight", &dst);
+      if (!easel_stream_ok (s))
+        return s->status;
+    }
+  return EASEL_STATUS_OK;
+}
+
 EaselStatus
 easel_cuda_upload_weight (EaselStream *s, EaselTensor dst, const void *src, EaselDtype src_dtype)
 {
@@ -40,6 +68,8 @@ easel_cuda_upload_weight (EaselStream *s, EaselTensor dst, const void *src, Ease
   const bool conv = dst.n_dims >= 4;
   int64_t P = 1;
 
+  if (easel_dtype_is_scaled (dst.dtype))
+    return upload_scaled (s, dst, src, src_dtype);
   for (int i = 2; conv && i < dst.n_dims; i++)
     P *= dst.shape[i];
   if (dst.dtype == src_dtype && (P == 1 || dst.shape[1] == 1))

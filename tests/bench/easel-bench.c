@@ -2,12 +2,13 @@
  *
  * easel-bench: the models at their real sizes on a card, with random weights. Each stage is the engine's own code.
  *
- *   easel-bench [--list] [--plan] [--configs DIR] [--portable] [--seconds S] [--csv FILE] [--ops N]
- *               [STAGE…]
+ *   easel-bench [--list] [--plan] [--configs DIR] [--portable] [--precision fp8|int8] [--seconds S] [--csv FILE]
+ *               [--ops N] [STAGE…]
  *
  * --plan needs no card: it only says how much work and memory each stage is. --ops N: where the time goes: the N kinds
  * of operations (a kind: one operation and one amount of work) that took most of a run in which each is waited for,
- * some microseconds too long therefore.
+ * some microseconds too long therefore. --precision: products of transformers and text encoders of 8 bits; the floor
+ * stays that of 16.
  *
  * First the two rates of the card: a product of 8192 x 8192 x 8192 and a copy of 1 GiB (bytes read and written). Then a
  * line a stage: the median of repeated runs, the spread (slowest quarter - fastest quarter) / median, the floor (the
@@ -37,6 +38,7 @@ typedef struct
   const char *configs;
   double seconds; /* of timed runs a stage */
   double flops, bytes; /* the card's rates, a second */
+  EaselDtype products; /* of 8 bits, or EASEL_N_DTYPES */
   int n_ops;
   FILE *csv;
 } Bench;
@@ -131,6 +133,8 @@ open_config (const Bench *b, Work *w, const char *name, EaselWeights **weights, 
 
   if (config && !(*weights = easel_weights_new_random (w->stage->dtype, 7, error)))
     g_clear_pointer (&config, json_object_unref);
+  if (config && b->products < EASEL_N_DTYPES)
+    easel_weights_set_products (*weights, b->products);
   return config;
 }
 
@@ -678,7 +682,7 @@ int
 main (int argc, char **argv)
 {
   g_auto (GStrv) names = NULL;
-  g_autofree char *configs = NULL, *csv = NULL;
+  g_autofree char *configs = NULL, *csv = NULL, *precision = NULL;
   gboolean list = FALSE, portable = FALSE, plan = FALSE;
   double seconds = 1;
   int n_ops = 0;
@@ -687,6 +691,7 @@ main (int argc, char **argv)
     { "plan", 0, 0, G_OPTION_ARG_NONE, &plan, "Say how much work and memory there is, without a card", NULL },
     { "configs", 0, 0, G_OPTION_ARG_FILENAME, &configs, "Where the configurations are", "DIR" },
     { "portable", 0, 0, G_OPTION_ARG_NONE, &portable, "Only kernels that every card can run", NULL },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &precision, "Products of 8 bits: fp8 or int8", "WORD" },
     { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds, "How long to repeat a stage (default: 1)", "S" },
     { "ops", 0, 0, G_OPTION_ARG_INT, &n_ops, "Say where the time goes", "N" },
     { "csv", 0, 0, G_OPTION_ARG_FILENAME, &csv, "Write the figures there too", "FILE" },
@@ -705,6 +710,11 @@ main (int argc, char **argv)
       fprintf (stderr, "easel-bench: %s\n", error->message);
       return 2;
     }
+  if (precision && strcmp (precision, "fp8") != 0 && strcmp (precision, "int8") != 0)
+    {
+      fprintf (stderr, "easel-bench: --precision is fp8 or int8, not %s\n", precision);
+      return 2;
+    }
   if (list)
     {
       for (guint i = 0; i < G_N_ELEMENTS (stages); i++)
@@ -719,6 +729,9 @@ main (int argc, char **argv)
       return 77;
     }
   Bench b = { .configs = configs ? configs : EASEL_BENCH_CONFIGS, .seconds = seconds, .flops = 1, .bytes = 1,
+              .products = !precision                  ? EASEL_N_DTYPES
+                          : !strcmp (precision, "fp8") ? EASEL_DTYPE_F8_E4M3
+                                                       : EASEL_DTYPE_I8,
               .n_ops = n_ops };
   if (csv && (b.csv = fopen (csv, "w")))
     fprintf (b.csv, "stage,ms,spread,floor_ms,tflop,peak_gib,ops\n");

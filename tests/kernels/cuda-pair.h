@@ -58,4 +58,5 @@ void pair_compare (Pair *p, const char *what, Both y, double slack);
 void pair_end (Pair *p);
 
 void test_rows (Pair *p);   /* test-cuda-rows.c */
+void test_8bit (Pair *p);   /* test-cuda-8bit.c */
 void test_models (Pair *p); /* test-cuda-models.c */

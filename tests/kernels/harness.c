@@ -113,7 +113,12 @@ harness_random (EaselDtype dtype, double spread, double offset, int n_dims, cons
 double
 harness_at (const EaselTensor *t, int64_t i)
 {
-  return easel_float_at (t->data, t->dtype, i);
+  float code;
+
+  if (!t->scales)
+    return easel_float_at (t->data, t->dtype, i);
+  easel_floats_at (&code, t->data, t->dtype, i, 1);
+  return (double) code * t->scales[i / t->shape[t->n_dims - 1]];
 }
 
 double

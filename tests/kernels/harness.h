@@ -28,7 +28,7 @@ EaselTensor harness_empty (EaselDtype dtype, int n_dims, const int64_t *shape);
   harness_empty (EASEL_DTYPE_##dtype, (int) (sizeof ((int64_t[]){ __VA_ARGS__ }) / sizeof (int64_t)), \
                  (const int64_t[]){ __VA_ARGS__ })
 
-/* Element i as double. */
+/* Element i as double; of a scaled tensor what it stands for. */
 double harness_at (const EaselTensor *t, int64_t i);
 double harness_act (double x, EaselAct act);
 

@@ -231,6 +231,7 @@ test_dtype (Pair *p, EaselDtype dtype)
       return false;
     }
   test_rows (p);
+  test_8bit (p);
   test_models (p);
   printf ("%-5s %d comparisons, %d failed\n", easel_dtype_name (dtype), p->cases - cases, p->failures - before);
   return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * linear, conv2d and depthwise_glu against sums in double.
+ * linear (in 8 bits too), quantise, conv2d and depthwise_glu against sums in double.
  */
 #include "harness.h"
 
@@ -92,6 +92,107 @@ test_linear (void)
         linear_case (2, sizes[i][0], sizes[i][1], sizes[i][2], weight_dtypes[d], act, true, 0, i % 2);
         linear_case (2, sizes[i][0], sizes[i][1], sizes[i][2], weight_dtypes[d], act, true, 3, (i + 1) % 2);
       }
+}
+
+/* Rows of `x` as 8 bits, one number at a time: what is nearest, ties to even. */
+static EaselTensor
+quantise_slowly (const EaselTensor *x, EaselDtype dtype, int64_t rows, int64_t k, int64_t stride)
+{
+  EaselTensor y = harness_empty (dtype, 2, (const int64_t[]){ rows, k });
+
+  y.scales = harness_empty (EASEL_DTYPE_F32, 1, &rows).data;
+  for (int64_t m = 0; m < rows; m++)
+    {
+      const float most = dtype == EASEL_DTYPE_I8 ? 127 : 448;
+      float largest = 0;
+
+      for (int64_t i = 0; i < k; i++)
+        largest = fmaxf (largest, fabsf ((float) harness_at (x, m * stride + i)));
+      y.scales[m] = largest / most;
+      for (int64_t i = 0; i < k; i++)
+        {
+          const float v = (float) harness_at (x, m * stride + i) * (largest > 0 ? most / largest : 0);
+
+          if (dtype == EASEL_DTYPE_I8)
+            ((int8_t *) y.data)[m * k + i] = (int8_t) nearbyintf (v);
+          else
+            {
+              const int sign = signbit (v) ? 0x80 : 0;
+              int best = 0;
+
+              for (int c = 1; c < 0x7f; c++)
+                {
+                  const float off = fabsf (easel_f32_from_e4m3 ((uint8_t) c) - fabsf (v));
+                  const float least = fabsf (easel_f32_from_e4m3 ((uint8_t) best) - fabsf (v));
+
+                  if (off < least || (off == least && c % 2 == 0))
+                    best = c;
+                }
+              ((uint8_t *) y.data)[m * k + i] = (uint8_t) (sign | best);
+            }
+        }
+    }
+  return y;
+}
+
+static void
+issue_quantise (EaselStream *s, const void *data)
+{
+  easel_op_quantise (s, data);
+}
+
+/* w of 8 bits; x too (given), or f32 with `extra` elements between rows. */
+static void
+scaled_case (int64_t batch, int64_t m, int64_t n, int64_t k, EaselDtype dtype, EaselAct act, bool given, int64_t extra)
+{
+  int64_t rows = batch * m, ldx = k + extra;
+  EaselTensor x = RANDOM (F32, 1, (rows - 1) * ldx + k), w = RANDOM (F32, 0.1, n, k), y = EMPTY (F32, batch, m, n);
+  EaselTensor codes = quantise_slowly (&x, dtype, rows, k, ldx);
+  EaselTensor out = harness_empty (dtype, 2, (const int64_t[]){ rows, k });
+  EaselLinearArgs a = { .x = given ? codes : easel_tensor_of (x.data, EASEL_DTYPE_F32, batch, m, k),
+                        .w = quantise_slowly (&w, dtype, n, k, k), .bias = RANDOM (F32, 1, n),
+                        .gate = RANDOM (F32, 1, batch, n), .residual = RANDOM (F32, 1, rows, n), .y = y, .act = act,
+                        .x_stride = given || !extra ? 0 : ldx };
+  double *want = harness_want (rows * n), *want_codes = harness_want (rows * k);
+  char name[160];
+
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < n; j++)
+      {
+        double sum = harness_at (&a.bias, j);
+
+        for (int64_t l = 0; l < k; l++)
+          sum += harness_at (&codes, i * k + l) * harness_at (&a.w, j * k + l);
+        want[i * n + j] = harness_act (sum, act) * harness_at (&a.gate, i / m * n + j)
+                          + harness_at (&a.residual, i * n + j);
+      }
+  snprintf (name, sizeof name, "linear %lldx%lldx%lldx%lld %s%s act %d +%lld", (long long) batch, (long long) m,
+            (long long) n, (long long) k, easel_dtype_name (dtype), given ? " both" : "", act, (long long) extra);
+  harness_check (name, issue_linear, &a, y, want, rows * n, 1e-5);
+
+  /* The codes themselves, and through them the scales. */
+  out.scales = harness_empty (EASEL_DTYPE_F32, 1, &rows).data;
+  for (int64_t i = 0; i < rows * k; i++)
+    want_codes[i] = harness_at (&codes, i);
+  snprintf (name, sizeof name, "quantise %lldx%lld to %s +%lld", (long long) rows, (long long) k,
+            easel_dtype_name (dtype), (long long) extra);
+  harness_check (name, issue_quantise,
+                 &(EaselQuantiseArgs){ .x = easel_tensor_of (x.data, EASEL_DTYPE_F32, rows, k), .y = out,
+                                       .x_stride = extra ? ldx : 0 },
+                 out, want_codes, rows * k, 0);
+  harness_end ();
+}
+
+static void
+test_scaled (void)
+{
+  static const int64_t sizes[][3] = { { 1, 1, 1 }, { 3, 17, 5 }, { 33, 70, 129 }, { 9, 65, 1100 } };
+
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    for (int d = 0; d < 2; d++)
+      for (int given = 0; given < 2; given++)
+        scaled_case (1 + (int64_t) i % 2, sizes[i][0], sizes[i][1], sizes[i][2],
+                     d ? EASEL_DTYPE_I8 : EASEL_DTYPE_F8_E4M3, (EaselAct) ((i + (size_t) d) % 4), given, given ? 3 : 0);
 }
 
 typedef struct
@@ -227,6 +328,7 @@ int
 main (void)
 {
   test_linear ();
+  test_scaled ();
   test_conv2d ();
   for (int d = 0; d < 3; d++)
     {

@@ -38,6 +38,7 @@ typedef struct
   const void *row_data;
   const void *w, *bias;
   EaselDtype w_dtype, bias_dtype;
+  const float *w_scales;       /* [n], or NULL */
   int64_t w_start, bias_start; /* elements before the first used */
   const float *gate;           /* [m / gate_rows, n] or NULL */
   int64_t gate_rows;

@@ -31,6 +31,8 @@ product_tile (const void *data, int64_t unit, int worker)
       {
         float v = c[i * TILE_N + j];
 
+        if (p->w_scales)
+          v *= p->w_scales[n0 + j];
         if (p->bias)
           v += easel_float_at (p->bias, p->bias_dtype, p->bias_start + n0 + j);
         v = easel_plain_act (v, p->act);

@@ -128,6 +128,11 @@ ISA (linear) (EaselStream *s, const EaselLinearArgs *a)
     .gate_rows = a->gate.data ? m / (easel_tensor_count (&a->gate) / n) : 1,
   };
 
+  if (a->w.scales) /* nothing is gained by 8 bits here: models that compute on the CPU keep theirs */
+    {
+      easel_plain_linear (s, a);
+      return;
+    }
   rows.ldr = a->residual.data == a->y.data ? rows.ldy : n;
   if (m <= FEW)
     {

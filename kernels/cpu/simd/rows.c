@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Ops that move numbers without arithmetic to speak of: embedding, cast, layout. timestep_embedding is the plain one
- * (a few hundred sines a step).
+ * Ops that move numbers without arithmetic to speak of: embedding, cast, layout. timestep_embedding (a few hundred
+ * sines a step) and quantise (see linear) are the plain ones.
  */
 #include "simd.h"
 
@@ -31,6 +31,12 @@ void
 ISA (timestep_embedding) (EaselStream *s, const EaselTimestepEmbeddingArgs *a)
 {
   easel_plain_timestep_embedding (s, a);
+}
+
+void
+ISA (quantise) (EaselStream *s, const EaselQuantiseArgs *a)
+{
+  easel_plain_quantise (s, a);
 }
 
 static void
