@@ -3,7 +3,8 @@
 # A model on one card (an H100 was used), MINUTES in all:
 #   sh gpu.sh image OUT [11]         pool, transformer, measure; autoencoder and reader from ../starter-sana
 #   sh gpu.sh video OUT [11]         reader, autoencoder, pool, transformer, measure
-#   sh gpu.sh further OUT [2.5] [2]  the clip transformer on from OUT's weights, on that many cards together
+#   sh gpu.sh further OUT [8] [1]    the clip transformer on from OUT's weights (those of ../starter-cogvideox where
+#                                    there are none), on that many cards together
 # SCRATCH: a folder for the pool, the states and the assembled model, OUT by default; memory is a good place (/dev/shm).
 set -eu
 kind=$1
@@ -34,19 +35,20 @@ video)
   finish video starter-cogvideox
   ;;
 further)
+  moment=$(ends "${3:-8}")
   rm -f "$tmp/state-video.pt"
-  moment=$(ends "${3:-2.5}")
-  WORLD_SIZE=${4:-2}
+  [ -f "$out/video.safetensors" ] || python3 train_video.py take --out "$out"
+  WORLD_SIZE=${4:-1}
   export WORLD_SIZE
   for card in $(seq 0 $((WORLD_SIZE - 1))); do
     RANK=$card CUDA_VISIBLE_DEVICES=$card python3 train_video.py transformer --out "$out" --scratch "$tmp" \
-      --ends "$moment" --batch 512 --seed 7 --pool 24 --aux 0 --peak 0.7 --hold 0.15 &
+      --ends "$moment" --batch 512 --seed 11 --pool 75 --aux 0 --peak 0.8 --hold 0.4 &
   done
   wait
   WORLD_SIZE=1 finish video starter-cogvideox
   ;;
 *)
-  sed -n '3,7p' "$0"
+  sed -n '3,8p' "$0"
   exit 2
   ;;
 esac

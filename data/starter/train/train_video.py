@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The video model: 17 frames of 128x128, stage by stage.
 
+  take         the parts of a finished model, to go on from                     -> the three files below
   text         T5 learns to read captions                                       -> text-video.safetensors
   vae          AutoencoderKLCogVideoX on rendered clips, from nothing           -> vae.safetensors
   transformer  pool of latents, then v prediction on it, text encoder with it   -> video.safetensors
@@ -158,6 +159,22 @@ def measure_vae(a, **kw):
     log("vae", d)
 
 
+def take(a):
+    from safetensors.torch import load_file
+
+    def part(name, file):
+        return {f"{name}.{k}": v for k, v in load_file(f"{a.model}/{name}/{file}.safetensors").items()}
+
+    d = part("text_encoder", "model")
+    save(d, f"{a.out}/text-video.safetensors")
+    save(part("transformer", "diffusion_pytorch_model") | d, f"{a.out}/video.safetensors")
+    save(part("vae", "diffusion_pytorch_model"), f"{a.out}/vae.safetensors")
+    habits = json.load(open(f"{a.model}/easel.json"))
+    d = dict(scaling_factor=json.load(open(f"{a.model}/vae/config.json"))["scaling_factor"])
+    d["preview"] = {k: v for k, v in habits.items() if k.startswith("latent_rgb")}
+    note(f"{a.out}/figures-video.json", vae=d)
+
+
 def text(a):
     _, _, attr, ids = some_clips(a.seed + 5, a.scenes)
     te = models.make_t5().to(dev)
@@ -285,7 +302,8 @@ def transformer(a):
 
 if __name__ == "__main__":
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("stage", choices=["text", "vae", "transformer"])
+    ap.add_argument("stage", choices=["take", "text", "vae", "transformer"])
+    ap.add_argument("--model", default=f"{HERE}/../starter-cogvideox", help="the finished model that is taken")
     ap.add_argument("--scenes", type=int, default=60000 if cuda else 64)
     ap.add_argument("--rate", type=float, default=0)
     ap.add_argument("--pool", type=float, default=40, help="seconds the pool of latents may take at most")
