@@ -472,7 +472,7 @@ decode_run (ParityCase *c, EaselStream *s, EaselTensor latents, GError **error)
                  .y = latents);
   image = easel_new (s, EASEL_DTYPE_F32, 1, latents.shape[1] * f, latents.shape[2] * f, 3);
   if (!easel_dcae_decode (dcae, s, latents, NULL, image, NULL, error)
-      || !check_picture (c, s, "image", image, 2e-4, error))
+      || (parity_has (c, "image") && !check_picture (c, s, "image", image, 2e-4, error)))
     return FALSE;
 
   n = easel_tensor_count (&image);
