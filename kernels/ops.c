@@ -129,6 +129,16 @@ count (EaselStream *s, double flops, double bytes)
     }                                                                                     \
   while (0)
 
+EaselTensor
+easel_stream_alloc_input (EaselStream *s, const EaselTensor *w, int n_dims, const int64_t *shape)
+{
+  EaselTensor x = easel_stream_alloc (s, w->scales ? w->dtype : s->act_dtype, n_dims, shape);
+
+  if (w->scales && x.data)
+    x.scales = easel_new (s, EASEL_DTYPE_F32, easel_tensor_n_rows (&x)).data;
+  return x;
+}
+
 /* A scaled w and an x that is not yet. */
 static void
 quantise_and_multiply (EaselStream *s, const EaselLinearArgs *a)
@@ -136,8 +146,7 @@ quantise_and_multiply (EaselStream *s, const EaselLinearArgs *a)
   EaselLinearArgs scaled = *a;
   const size_t mark = easel_stream_mark (s);
 
-  scaled.x = easel_stream_alloc (s, a->w.dtype, a->x.n_dims, a->x.shape);
-  scaled.x.scales = easel_new (s, EASEL_DTYPE_F32, easel_tensor_n_rows (&a->x)).data;
+  scaled.x = easel_stream_alloc_input (s, &a->w, a->x.n_dims, a->x.shape);
   scaled.x_stride = 0;
   easel_quantise (s, .x = a->x, .y = scaled.x, .x_stride = a->x_stride);
   easel_op_linear (s, &scaled);
@@ -254,9 +263,11 @@ easel_op_norm (EaselStream *s, const EaselNormArgs *a)
 
   if (!easel_stream_ok (s))
     return;
-  if (!is_act (s, &a->x) || !is_act (s, &a->y))
+  if (!is_act (s, &a->x) || !(is_act (s, &a->y) || is_scaled (&a->y)))
     REFUSE ("norm", "dtype or dimensions", a->x, a->weight, a->y);
   c = last (&a->x);
+  if (is_scaled (&a->y) && (c > 65536 || a->y_stride != 0 || a->y.data == a->residual.data))
+    REFUSE ("norm", "scaled rows are too long, apart, or the residual", a->x, a->weight, a->y);
   m = COUNT (a->x) / c;
   if (last (&a->y) != c || COUNT (a->y) != m * c)
     REFUSE ("norm", "shapes do not fit", a->x, a->weight, a->y);

@@ -98,7 +98,8 @@ typedef enum
 /* n = norm (x[m,:]) * (weight_offset + weight) + bias;  y[m,:] = residual + act (n * (1 + scale[b,:]) + shift[b,:])
  * x [M, C] act; weight, bias [C]; scale, shift [B, C] f32; residual, y [M, C] act; y may be x. Leading dimensions are
  * folded. x_stride, y_stride: elements between rows (0: C). y may also be residual. weight_offset: 0, or 1 (Gemma).
- * A residual other than y has C elements a row. */
+ * A residual other than y has C elements a row. y may be scaled (C up to 65536, no stride, not the residual): what norm
+ * would write, rounded to act, quantised. */
 typedef struct
 {
   EaselNormKind kind;
@@ -265,6 +266,12 @@ struct EaselOps
 #define EASEL_OP_PROTOTYPE(name, Args) void easel_op_##name (EaselStream *s, const Args *a);
 EASEL_FOR_EACH_OP (EASEL_OP_PROTOTYPE)
 #undef EASEL_OP_PROTOTYPE
+
+/* From the arena: what a product with w reads, act or scaled as w is. */
+EaselTensor easel_stream_alloc_input (EaselStream *s, const EaselTensor *w, int n_dims, const int64_t *shape);
+#define easel_new_input(s, w, ...)                                                                          \
+  easel_stream_alloc_input ((s), (w), (int) (sizeof ((int64_t[]){ __VA_ARGS__ }) / sizeof (int64_t)), \
+                            (const int64_t[]){ __VA_ARGS__ })
 
 #define easel_linear(s, ...) easel_op_linear ((s), &(EaselLinearArgs){ __VA_ARGS__ })
 #define easel_conv2d(s, ...) easel_op_conv2d ((s), &(EaselConv2dArgs){ __VA_ARGS__ })

@@ -189,7 +189,7 @@ run_block (const EaselCogTransformer *self, EaselStream *s, const EaselCogContex
   EaselTensor m = modulate (s, time, &b->modulate_1), n, y;
 
   /* 1. tokens += gate * out (attention (adaptive norm (tokens))) */
-  n = easel_new (s, act, x->batch, x->n, C);
+  n = easel_new_input (s, &b->q.w, x->batch, x->n, C);
   y = easel_new (s, act, x->batch, x->n, C);
   adapt (self, s, x, tokens, m, &b->norm_1, n);
   attend (self, s, x, b, n, y);
@@ -198,7 +198,7 @@ run_block (const EaselCogTransformer *self, EaselStream *s, const EaselCogContex
 
   /* 2. tokens += gate * narrow (gelu (wide (adaptive norm (tokens)))) */
   m = modulate (s, time, &b->modulate_2);
-  n = easel_new (s, act, x->batch, x->n, C);
+  n = easel_new_input (s, &b->wide.w, x->batch, x->n, C);
   y = easel_new (s, act, x->batch, x->n, 4 * C);
   adapt (self, s, x, tokens, m, &b->norm_2, n);
   easel_linear (s, .x = n, .w = b->wide.w, .bias = b->wide.b, .y = y, .act = EASEL_ACT_GELU_TANH);

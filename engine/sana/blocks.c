@@ -176,7 +176,7 @@ sana_trunk_block (const SanaTrunk *self, EaselStream *s, const EaselSanaContext 
 
   /* 2. Linear self-attention: x += gate * out (attention (modulated norm (x))) */
   first = easel_tensor_rows (x, 0, n_same);
-  n = easel_new (s, act, n_same, N, C);
+  n = easel_new_input (s, &b->q.w, n_same, N, C);
   a = easel_new (s, act, n_same, N, C);
   easel_norm (s, .kind = EASEL_NORM_LAYER, .x = first, .scale = m[1], .shift = m[0], .y = n, .eps = c->norm_eps);
   self_attention (self, s, b, n, a, n_perturbed);
@@ -199,7 +199,7 @@ sana_trunk_block (const SanaTrunk *self, EaselStream *s, const EaselSanaContext 
   easel_stream_release (s, mark);
 
   /* 4. Feed-forward (GLUMBConv): x += gate * point (depthwise GLU (silu (inverted (modulated norm (x))))) */
-  n = easel_new (s, act, B, N, C);
+  n = easel_new_input (s, &b->inverted.w, B, N, C);
   wide = easel_new (s, act, B, h, w, 2 * H);
   gated = easel_new (s, act, B, h, w, H);
   easel_norm (s, .kind = EASEL_NORM_LAYER, .x = x, .weight = b->norm2.w, .bias = b->norm2.b, .scale = m[4],

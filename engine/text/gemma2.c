@@ -346,6 +346,7 @@ attention (EaselGemma2 *self, int layer, const Pass *pass, EaselTensor x)
   EaselDtype act = s->act_dtype;
   gint64 inner = (gint64) self->n_heads * self->head_dim, kv = (gint64) self->n_kv_heads * self->head_dim;
   size_t mark = easel_stream_mark (s);
+  EaselTensor in = easel_new_input (s, &l->q, pass->batch, pass->n, self->hidden);
   EaselTensor h = easel_new (s, act, pass->batch, pass->n, self->hidden);
   EaselTensor q = easel_new (s, act, pass->batch, pass->n, inner);
   EaselTensor k = easel_new (s, act, pass->batch * (pass->n_before + pass->n), kv);
@@ -357,10 +358,10 @@ attention (EaselGemma2 *self, int layer, const Pass *pass, EaselTensor x)
   EaselHeads vh = { v.data, kv, self->head_dim }, new_kh = { new_k.data, kv, self->head_dim };
   gboolean biased = pass->n_before > 0;
 
-  norm (self, s, x, l->norm_attention_in, EASEL_NO_TENSOR, h);
-  easel_linear (s, .x = h, .w = l->q, .y = q);
-  easel_linear (s, .x = h, .w = l->k, .y = new_k);
-  easel_linear (s, .x = h, .w = l->v, .y = new_v);
+  norm (self, s, x, l->norm_attention_in, EASEL_NO_TENSOR, in);
+  easel_linear (s, .x = in, .w = l->q, .y = q);
+  easel_linear (s, .x = in, .w = l->k, .y = new_k);
+  easel_linear (s, .x = in, .w = l->v, .y = new_v);
   easel_rope (s, .x = qh, .cos = pass->cosines, .sin = pass->sines, .batch = pass->batch, .n_tokens = pass->n,
               .heads = self->n_heads, .head_dim = self->head_dim);
   easel_rope (s, .x = new_kh, .cos = pass->cosines, .sin = pass->sines, .batch = pass->batch, .n_tokens = pass->n,
@@ -382,13 +383,14 @@ feed_forward (EaselGemma2 *self, const Layer *l, const Pass *pass, EaselTensor x
   EaselStream *s = pass->stream;
   EaselDtype act = s->act_dtype;
   size_t mark = easel_stream_mark (s);
+  EaselTensor in = easel_new_input (s, &l->gate, pass->batch, pass->n, self->hidden);
   EaselTensor h = easel_new (s, act, pass->batch, pass->n, self->hidden);
   EaselTensor gate = easel_new (s, act, pass->batch, pass->n, self->intermediate);
   EaselTensor up = easel_new (s, act, pass->batch, pass->n, self->intermediate);
 
-  norm (self, s, x, l->norm_mlp_in, EASEL_NO_TENSOR, h);
-  easel_linear (s, .x = h, .w = l->gate, .y = gate);
-  easel_linear (s, .x = h, .w = l->up, .y = up);
+  norm (self, s, x, l->norm_mlp_in, EASEL_NO_TENSOR, in);
+  easel_linear (s, .x = in, .w = l->gate, .y = gate);
+  easel_linear (s, .x = in, .w = l->up, .y = up);
   easel_glu (s, .a = gate, .b = up, .y = gate, .act = EASEL_ACT_GELU_TANH);
   easel_linear (s, .x = gate, .w = l->down, .y = h);
   norm (self, s, h, l->norm_mlp_out, x, x);

@@ -186,7 +186,7 @@ attention (EaselT5 *self, const Block *b, EaselStream *s, EaselTensor x, EaselTe
   EaselDtype act = s->act_dtype;
   gint64 batch = x.shape[0], n = x.shape[1], inner = (gint64) self->n_heads * self->d_kv;
   size_t mark = easel_stream_mark (s);
-  EaselTensor h = easel_new (s, act, batch, n, self->d_model);
+  EaselTensor h = easel_new_input (s, &b->q, batch, n, self->d_model);
   EaselTensor q = easel_new (s, act, batch, n, inner);
   EaselTensor k = easel_new (s, act, batch, n, inner);
   EaselTensor v = easel_new (s, act, batch, n, inner);
@@ -208,7 +208,7 @@ feed_forward (EaselT5 *self, const Block *b, EaselStream *s, EaselTensor x)
 {
   EaselDtype act = s->act_dtype;
   size_t mark = easel_stream_mark (s);
-  EaselTensor h = easel_new (s, act, x.shape[0], x.shape[1], self->d_model);
+  EaselTensor h = easel_new_input (s, &b->wi_0, x.shape[0], x.shape[1], self->d_model);
   EaselTensor gate = easel_new (s, act, x.shape[0], x.shape[1], self->d_ff);
   EaselTensor up = easel_new (s, act, x.shape[0], x.shape[1], self->d_ff);
 

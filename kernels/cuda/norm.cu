@@ -4,19 +4,24 @@
  *
  * A row is read once and kept in registers; mean and variance in two passes over those registers, f32. Bound by memory:
  * 2 bytes in, 2 bytes out per number in bf16. Many rows of up to 288 packs of 16 bytes: a warp a row, or several short
- * rows a warp (norm_warps). Otherwise a block a row (norm_rows, up to 8 packs a thread; longer rows are read again).
+ * rows a warp (norm_warps), which also quantises what it made. Otherwise a block a row (norm_rows, up to 8 packs a
+ * thread; longer rows are read again).
  */
-#include "device.cuh"
+#include "cuda-device.h"
+#include "quantise.cuh"
 
 typedef struct
 {
   const void *x, *residual;
   void *y;
   int64_t ldx, ldy, ldr, per_scale, per_shift; /* rows that share a row of the tables */
+  int64_t first;                               /* row, as the tables count */
   EaselCudaVector weight, bias;
   const float *scale, *shift;
+  float *y_scales; /* y has 8 bits: integers, or e4m3 */
   float eps, weight_offset;
   int C, act, rms;
+  bool integers;
 } Norm;
 
 __device__ __forceinline__ float
@@ -42,8 +47,8 @@ norm_rows (const Norm a)
   const int64_t m = blockIdx.x;
   const T *x = (const T *) a.x + m * a.ldx;
   const T *r = a.residual ? (const T *) a.residual + m * a.ldr : NULL;
-  const float *scale = a.scale ? a.scale + m / a.per_scale * a.C : NULL;
-  const float *shift = a.shift ? a.shift + m / a.per_shift * a.C : NULL;
+  const float *scale = a.scale ? a.scale + (a.first + m) / a.per_scale * a.C : NULL;
+  const float *shift = a.shift ? a.shift + (a.first + m) / a.per_shift * a.C : NULL;
   T *y = (T *) a.y + m * a.ldy;
   float v[K][Pack<T>::N], mean = 0, sum = 0;
 
@@ -139,9 +144,50 @@ vector_pack (const EaselCudaVector &v, int c, float absent, float (&out)[N])
       }
 }
 
+/* A row's rounded packs as 8 bits; those beyond its end are zeros. */
+template <typename T, int K>
+__device__ __forceinline__ void
+write_scaled (const Norm &a, const Pack<T> (&v)[K], int64_t m, bool there, int lanes)
+{
+  constexpr int P = Pack<T>::N;
+  const float most = a.integers ? 127 : 448;
+  const int lane = threadIdx.x % lanes;
+  uint32_t largest = 0;
+
+#pragma unroll
+  for (int k = 0; k < K; k++)
+#pragma unroll
+    for (int i = 0; i < P; i++)
+      largest = max (largest, quantise_magnitude (to_f32 (v[k].v[i])));
+  for (int d = lanes / 2; d > 0; d /= 2)
+    largest = max (largest, __shfl_xor_sync (0xffffffffu, largest, d));
+  const float factor = quantise_factor (__uint_as_float (largest), most);
+
+  if (there && lane == 0)
+    a.y_scales[m] = __uint_as_float (largest) / most;
+#pragma unroll
+  for (int k = 0; k < K; k++)
+    {
+      const int c = (k * lanes + lane) * P;
+      uint32_t *y = (uint32_t *) ((char *) a.y + m * a.C + c);
+
+      if (!there || c >= a.C)
+        continue;
+#pragma unroll
+      for (int i = 0; i < P; i += 4)
+        {
+          const float x0 = to_f32 (v[k].v[i]) * factor, x1 = to_f32 (v[k].v[i + 1]) * factor;
+          const float x2 = to_f32 (v[k].v[i + 2]) * factor, x3 = to_f32 (v[k].v[i + 3]) * factor;
+
+          y[i / 4] = a.integers ? quantise_four<int8_t> (x0, x1, x2, x3)
+                                : quantise_four<__nv_fp8_e4m3> (x0, x1, x2, x3);
+        }
+    }
+}
+
 /* `lanes` (a power of two) lanes a row, K packs a lane, kept as they are in memory. Activations: none, SiLU, ReLU: code
  * that is unrolled has to stay short, see conv-store.cuh. */
-template <typename T, int K>
+template <typename T, int K, bool SCALED>
 static __global__ void
 __launch_bounds__ (256, 2)
 norm_warps (const Norm a, int64_t rows, int lanes)
@@ -182,8 +228,8 @@ norm_warps (const Norm a, int64_t rows, int lanes)
   for (int d = lanes / 2; d > 0; d /= 2)
     sum += __shfl_xor_sync (0xffffffffu, sum, d);
   const float inverse = 1.0f / sqrtf (sum / a.C + a.eps);
-  const float *scale = a.scale ? a.scale + m / a.per_scale * a.C : NULL;
-  const float *shift = a.shift ? a.shift + m / a.per_shift * a.C : NULL;
+  const float *scale = a.scale ? a.scale + (a.first + m) / a.per_scale * a.C : NULL;
+  const float *shift = a.shift ? a.shift + (a.first + m) / a.per_shift * a.C : NULL;
 
 #pragma unroll
   for (int k = 0; k < K; k++)
@@ -226,8 +272,13 @@ norm_warps (const Norm a, int64_t rows, int lanes)
           for (int i = 0; i < P; i++)
             n[i] += t[i];
         }
-      store_f32 (y + c, n);
+      if (SCALED)
+        store_f32 (v[k].v, n);
+      else
+        store_f32 (y + c, n);
     }
+  if (SCALED)
+    write_scaled<T, K> (a, v, m, there, lanes);
 }
 
 template <typename T>
@@ -243,13 +294,46 @@ launch_warps (EaselStream *s, const Norm *a, int64_t rows)
   while (lanes < n && lanes < 32)
     lanes *= 2;
   const unsigned blocks = (unsigned) easel_cuda_divide_up (rows * lanes, 256);
-  if (n <= lanes)
-    norm_warps<T, 1><<<blocks, 256, 0, easel_cuda (s)->stream>>> (*a, rows, lanes);
+  cudaStream_t stream = easel_cuda (s)->stream;
+  if (a->y_scales && n > 2 * lanes)
+    norm_warps<T, 9, true><<<blocks, 256, 0, stream>>> (*a, rows, lanes);
+  else if (a->y_scales)
+    norm_warps<T, 2, true><<<blocks, 256, 0, stream>>> (*a, rows, lanes);
+  else if (n <= lanes)
+    norm_warps<T, 1, false><<<blocks, 256, 0, stream>>> (*a, rows, lanes);
   else if (n <= 2 * lanes)
-    norm_warps<T, 2><<<blocks, 256, 0, easel_cuda (s)->stream>>> (*a, rows, lanes);
+    norm_warps<T, 2, false><<<blocks, 256, 0, stream>>> (*a, rows, lanes);
   else
-    norm_warps<T, 9><<<blocks, 256, 0, easel_cuda (s)->stream>>> (*a, rows, lanes);
+    norm_warps<T, 9, false><<<blocks, 256, 0, stream>>> (*a, rows, lanes);
   return true;
+}
+
+template <typename T> static void launch (EaselStream *s, const Norm *a, int64_t rows);
+
+/* Rows to 8 bits that norm_warps does not take: through the workspace. */
+template <typename T>
+static void
+launch_scaled (EaselStream *s, const Norm *a, int64_t rows)
+{
+  const int64_t slice = (int64_t) (EASEL_CUDA_WORKSPACE / (a->C * sizeof (T)));
+  const EaselDtype dtype = a->integers ? EASEL_DTYPE_I8 : EASEL_DTYPE_F8_E4M3;
+
+  for (int64_t m0 = 0; m0 < rows; m0 += slice)
+    {
+      const int64_t m = rows - m0 < slice ? rows - m0 : slice;
+      const int64_t shape[2] = { m, a->C };
+      EaselTensor y = easel_tensor ((char *) a->y + m0 * a->C, dtype, 2, shape);
+      Norm part = *a;
+
+      part.x = (const T *) a->x + m0 * a->ldx;
+      part.residual = a->residual ? (const T *) a->residual + m0 * a->ldr : NULL;
+      part.first = a->first + m0;
+      part.y = easel_cuda (s)->workspace;
+      part.y_scales = NULL;
+      y.scales = a->y_scales + m0;
+      launch<T> (s, &part, m);
+      easel_cuda_quantise_rows (s, part.y, s->act_dtype, a->C, y);
+    }
 }
 
 template <typename T>
@@ -265,6 +349,11 @@ launch (EaselStream *s, const Norm *a, int64_t rows)
 
   if (packs && launch_warps<T> (s, a, rows))
     return;
+  if (a->y_scales)
+    {
+      launch_scaled<T> (s, a, rows);
+      return;
+    }
   /* As few packs a thread as there are threads for: a row's latency is what counts. */
   if (!packs || n > 8 * 1024)
     {
@@ -308,6 +397,7 @@ easel_cuda_norm (EaselStream *s, const EaselNormArgs *a)
   n.weight = easel_cuda_vector (&a->weight), n.bias = easel_cuda_vector (&a->bias);
   n.scale = (const float *) a->scale.data, n.shift = (const float *) a->shift.data;
   n.eps = a->eps, n.weight_offset = a->weight_offset;
+  n.y_scales = a->y.scales, n.integers = a->y.dtype == EASEL_DTYPE_I8;
   n.C = (int) C, n.act = a->act, n.rms = a->kind == EASEL_NORM_RMS;
   EASEL_CUDA_DISPATCH (s->act_dtype, { launch<T> (s, &n, M); });
   easel_cuda_launched (s, "norm", &a->y);

@@ -7,36 +7,9 @@
  * into the scale and from there into all that is made of the row.
  */
 #include "cuda-device.h"
-#include "device.cuh"
+#include "quantise.cuh"
 
-#include <cuda_fp8.h>
-
-#define PACKS 4      /* of 16 bytes a thread */
-#define LEAST 1e-30f /* a row below is zeros */
-
-template <typename To> __device__ __forceinline__ uint32_t four (float a, float b, float c, float d);
-
-template <>
-__device__ __forceinline__ uint32_t
-four<__nv_fp8_e4m3> (float a, float b, float c, float d)
-{
-  return (uint32_t) __nv_cvt_float2_to_fp8x2 (make_float2 (a, b), __NV_SATFINITE, __NV_E4M3)
-         | (uint32_t) __nv_cvt_float2_to_fp8x2 (make_float2 (c, d), __NV_SATFINITE, __NV_E4M3) << 16;
-}
-
-template <>
-__device__ __forceinline__ uint32_t
-four<int8_t> (float a, float b, float c, float d)
-{
-  return (__float2int_rn (a) & 0xff) | (__float2int_rn (b) & 0xff) << 8 | (__float2int_rn (c) & 0xff) << 16
-         | (uint32_t) __float2int_rn (d) << 24;
-}
-
-__device__ __forceinline__ uint32_t
-magnitude (float x)
-{
-  return __float_as_uint (x) & 0x7fffffffu;
-}
+#define PACKS 4 /* of 16 bytes a thread */
 
 /* The largest of a block's values, in every thread. */
 __device__ __forceinline__ uint32_t
@@ -80,9 +53,9 @@ quantise_rows (const T *__restrict__ x, int64_t ldx, To *__restrict__ y, float *
   for (int i = 0; i < PACKS; i++)
 #pragma unroll
     for (int j = 0; j < P; j++)
-      largest = max (largest, magnitude (v[i][j]));
+      largest = max (largest, quantise_magnitude (v[i][j]));
   const float most_of_row = __uint_as_float (block_max (largest));
-  const float factor = most_of_row > LEAST ? most / most_of_row : 0;
+  const float factor = quantise_factor (most_of_row, most);
 
   if (threadIdx.x == 0)
     scales[m] = most_of_row / most;
@@ -94,8 +67,8 @@ quantise_rows (const T *__restrict__ x, int64_t ldx, To *__restrict__ y, float *
       if (k < K)
 #pragma unroll
         for (int j = 0; j < P; j += 4)
-          *(uint32_t *) (y + m * K + k + j) = four<To> (v[i][j] * factor, v[i][j + 1] * factor, v[i][j + 2] * factor,
-                                                        v[i][j + 3] * factor);
+          *(uint32_t *) (y + m * K + k + j) = quantise_four<To> (v[i][j] * factor, v[i][j + 1] * factor,
+                                                                 v[i][j + 2] * factor, v[i][j + 3] * factor);
     }
 }
 
@@ -108,14 +81,14 @@ quantise_plain (const T *__restrict__ x, int64_t ldx, To *__restrict__ y, float 
   uint32_t largest = 0;
 
   for (int k = threadIdx.x; k < K; k += blockDim.x)
-    largest = max (largest, magnitude (to_f32 (x[m * ldx + k])));
+    largest = max (largest, quantise_magnitude (to_f32 (x[m * ldx + k])));
   const float most_of_row = __uint_as_float (block_max (largest));
-  const float factor = most_of_row > LEAST ? most / most_of_row : 0;
+  const float factor = quantise_factor (most_of_row, most);
 
   if (threadIdx.x == 0)
     scales[m] = most_of_row / most;
   for (int k = threadIdx.x; k < K; k += blockDim.x)
-    ((uint8_t *) y)[m * K + k] = (uint8_t) four<To> (to_f32 (x[m * ldx + k]) * factor, 0, 0, 0);
+    ((uint8_t *) y)[m * K + k] = (uint8_t) quantise_four<To> (to_f32 (x[m * ldx + k]) * factor, 0, 0, 0);
 }
 
 template <typename T, typename To>

@@ -85,6 +85,38 @@ norm_case (EaselNormKind kind, int64_t batch, int64_t m, int64_t c, EaselDtype d
   harness_end ();
 }
 
+/* Scaled rows: what the plain norm gives, quantised. */
+static void
+scaled_norm_case (int64_t batch, int64_t m, int64_t c, EaselDtype dtype)
+{
+  const int64_t rows = batch * m;
+  EaselTensor y = harness_empty (dtype, 2, (const int64_t[]){ rows, c }), plain = EMPTY (F32, rows, c), codes = y;
+  EaselNormArgs a = { .kind = EASEL_NORM_LAYER, .x = RANDOM (F32, 1, rows, c), .scale = RANDOM (F32, 1, batch, c),
+                      .shift = RANDOM (F32, 1, batch, c), .y = plain, .eps = 1e-6f };
+  double *want = harness_want (rows * c);
+  EaselDevice *device;
+  EaselStream *s;
+  char name[96];
+
+  codes.data = harness_empty (dtype, 2, y.shape).data;
+  codes.scales = harness_empty (EASEL_DTYPE_F32, 1, &rows).data;
+  y.scales = harness_empty (EASEL_DTYPE_F32, 1, &rows).data;
+  if (easel_cpu_device_open_level (1, EASEL_CPU_PLAIN, &device) != EASEL_STATUS_OK
+      || easel_stream_open (device, 4096, &s) != EASEL_STATUS_OK)
+    exit (2);
+  easel_op_norm (s, &a);
+  easel_quantise (s, .x = plain, .y = codes);
+  easel_stream_close (&s);
+  easel_device_close (&device);
+  for (int64_t i = 0; i < rows * c; i++)
+    want[i] = harness_at (&codes, i);
+  a.y = y;
+  snprintf (name, sizeof name, "norm %lldx%lldx%lld to %s", (long long) batch, (long long) m, (long long) c,
+            easel_dtype_name (dtype));
+  harness_check (name, issue_norm, &a, y, want, rows * c, 0);
+  harness_end ();
+}
+
 static void
 test_norm (void)
 {
@@ -101,6 +133,8 @@ test_norm (void)
         norm_case (kind, 2, 17, c, float_dtypes[d], true, true, 2, 3, 0.5);
         norm_case (c > 1 ? EASEL_NORM_LAYER : EASEL_NORM_RMS, 1, 4, c, float_dtypes[d], true, false, 2, 0, 8);
       }
+  scaled_norm_case (2, 5, 33, EASEL_DTYPE_F8_E4M3);
+  scaled_norm_case (1, 3, 1030, EASEL_DTYPE_I8);
 }
 
 static void

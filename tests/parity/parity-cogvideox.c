@@ -113,7 +113,7 @@ open_model (ParityCase *c, const char *member, JsonObject **config, GError **err
 
   if (!dir || !(*config = easel_json_load (path, error)))
     return NULL;
-  return easel_weights_open (dir, NULL, error);
+  return parity_weights (c, dir, error);
 }
 
 static EaselCogTransformer *

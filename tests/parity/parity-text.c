@@ -90,7 +90,7 @@ open_model (ParityCase *c, JsonObject **config, GError **error)
   *config = path ? easel_json_load (path, error) : NULL;
   if (*config == NULL)
     return NULL;
-  weights = easel_weights_open (dir, NULL, error);
+  weights = parity_weights (c, dir, error);
   if (weights == NULL)
     g_clear_pointer (config, json_object_unref);
   return weights;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * parity [--device cpu|cuda[:fp32|bf16|fp16]] [--case GLOB] [--quiet] DIR: see parity.h. Exit status: 0 all within
- * bounds, 1 a miss, 2 wrong usage, 77 DIR has no cases or there is no card.
+ * parity [--device cpu|cuda[:fp32|bf16|fp16|fp8|int8]] [--case GLOB] [--quiet] DIR: see parity.h. Exit status: 0 all
+ * within bounds, 1 a miss, 2 wrong usage, 77 DIR has no cases or there is no card.
  */
 #include "kernels/cuda-loader.h"
 #include "tests/parity/parity.h"
@@ -136,10 +136,15 @@ parity_download (EaselStream *s, float *to, EaselTensor from)
   easel_stream_release (s, mark);
 }
 
-/* What models in 16 bits may be off, relative to f32: several layers of roundings of 2^-9 and 2^-12. */
+/* What models in 16 bits may be off, relative to f32: several layers of roundings of 2^-9 and 2^-12. Products of 8
+ * bits: e4m3 rounds by up to 2^-4, 2^-4 / sqrt (3) on average, both operands: a product is off by 5 %. s8 rounds by
+ * half of a 127th of a row's largest, which is some three times its average: 1 %. What a few layers make of that in a
+ * residual stream is some times as much. */
 static double
 bound_for (const ParityCase *c, double bound)
 {
+  if (c->products < EASEL_N_DTYPES)
+    return MAX (bound, c->products == EASEL_DTYPE_I8 ? 0.08 : 0.25);
   if (c->device->act_dtype == EASEL_DTYPE_F32)
     return bound;
   return MAX (bound, c->device->act_dtype == EASEL_DTYPE_BF16 ? 4e-2 : 8e-3);
@@ -202,9 +207,19 @@ parity_check_ints (ParityCase *c, const char *want, const gint64 *got, gint64 n)
   parity_row (c, want, (double) differ, 0);
 }
 
-/* "cuda:bf16" and the like; NULL with a sentence. skip: the card is not there. */
+EaselWeights *
+parity_weights (ParityCase *c, const char *dir, GError **error)
+{
+  EaselWeights *weights = easel_weights_open (dir, NULL, error);
+
+  if (weights && c->products < EASEL_N_DTYPES)
+    easel_weights_set_products (weights, c->products);
+  return weights;
+}
+
+/* "cuda:bf16" and the like; NULL with a sentence. skip: the card is not there, or has no products of 8 bits. */
 static EaselDevice *
-open_device (const char *name, gboolean *skip)
+open_device (const char *name, EaselDtype *products, gboolean *skip)
 {
   g_auto (GStrv) parts = g_strsplit (name ? name : "cpu", ":", 2);
   const char *precision = parts[0] && parts[1] ? parts[1] : "fp32";
@@ -212,18 +227,27 @@ open_device (const char *name, gboolean *skip)
   char why[256] = "it cannot be opened";
 
   *skip = FALSE;
+  *products = !strcmp (precision, "fp8")    ? EASEL_DTYPE_F8_E4M3
+              : !strcmp (precision, "int8") ? EASEL_DTYPE_I8
+                                            : EASEL_N_DTYPES;
   if (!g_strcmp0 (parts[0], "cuda"))
     *skip = easel_cuda_device_open (NULL, &device, why, sizeof why) == EASEL_STATUS_UNSUPPORTED;
   else if (!g_strcmp0 (parts[0], "cpu") && !strcmp (precision, "fp32"))
     easel_cpu_device_open (0, &device);
   else
-    g_strlcpy (why, "there are cpu, cuda, cuda:fp32, cuda:bf16 and cuda:fp16", sizeof why);
+    g_strlcpy (why, "there are cpu, cuda, cuda:fp32, cuda:bf16, cuda:fp16, cuda:fp8 and cuda:int8", sizeof why);
+  if (device && *products < EASEL_N_DTYPES && !(device->product_dtypes >> *products & 1))
+    {
+      *skip = TRUE;
+      g_snprintf (why, sizeof why, "%s has no products of %s", device->name, precision);
+      easel_device_close (&device);
+    }
   if (!device)
     {
       printf ("%s%s\n", *skip ? "SKIP: " : "parity: no such device: ", why);
       return NULL;
     }
-  device->act_dtype = !strcmp (precision, "bf16")   ? EASEL_DTYPE_BF16
+  device->act_dtype = !strcmp (precision, "bf16") || *products < EASEL_N_DTYPES ? EASEL_DTYPE_BF16
                       : !strcmp (precision, "fp16") ? EASEL_DTYPE_F16
                                                     : EASEL_DTYPE_F32;
   return device;
@@ -306,13 +330,14 @@ family_of (const char *name)
 
 /* FALSE when something missed. */
 static gboolean
-run_case (const char *dir, const char *name, EaselDevice *device, int *n_compared)
+run_case (const char *dir, const char *name, EaselDevice *device, EaselDtype products, int *n_compared)
 {
   g_autofree char *json = g_strdup_printf ("%s/cases/%s.json", dir, name);
   g_autofree char *path = g_strdup_printf ("%s/cases/%s.safetensors", dir, name);
   g_autoptr (GError) error = NULL;
   g_autoptr (EaselSafetensors) tensors = easel_safetensors_open (path, &error);
-  ParityCase c = { .dir = dir, .name = name, .tensors = tensors, .device = device };
+  ParityCase c = { .dir = dir, .name = name, .tensors = tensors, .device = device,
+                   .products = products };
   const ParityFamily *family = family_of (name);
   guint64 used_before = device->memory_used; /* the device keeps scratch */
   gboolean ran = FALSE;
@@ -355,7 +380,7 @@ main (int argc, char **argv)
   GOptionEntry entries[] = {
     { "case", 'c', 0, G_OPTION_ARG_STRING, &only, "Only the cases that match", "GLOB" },
     { "skip", 's', 0, G_OPTION_ARG_STRING_ARRAY, &skip, "Not the cases that match; said in the output", "GLOB" },
-    { "device", 'd', 0, G_OPTION_ARG_STRING, &where, "cpu (as without this), cuda, cuda:bf16, cuda:fp16", "DEVICE" },
+    { "device", 'd', 0, G_OPTION_ARG_STRING, &where, "cpu (as without this), cuda, cuda:bf16, …", "DEVICE" },
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Print misses and the summary alone", NULL },
     { NULL },
   };
@@ -366,6 +391,7 @@ main (int argc, char **argv)
   GDir *listing;
   const char *entry;
   EaselDevice *device;
+  EaselDtype products;
   gboolean no_card;
   int passed = 0, failed = 0, skipped = 0, compared = 0;
 
@@ -395,7 +421,7 @@ main (int argc, char **argv)
   g_dir_close (listing);
   g_ptr_array_sort (names, compare_names);
 
-  if (!(device = open_device (where, &no_card)))
+  if (!(device = open_device (where, &products, &no_card)))
     return no_card ? 77 : 2;
   printf ("device: %s, %s\n%-22s %-34s %10s %10s\n", device->name,
           easel_dtype_name (device->act_dtype), "case", "tensor", "error", "bound");
@@ -407,7 +433,7 @@ main (int argc, char **argv)
         out = out || g_pattern_match_simple (skip[k], names->pdata[i]);
       if (out)
         skipped++, printf ("%-22s left out as asked\n", (char *) names->pdata[i]);
-      else if (run_case (argv[1], names->pdata[i], device, &compared))
+      else if (run_case (argv[1], names->pdata[i], device, products, &compared))
         passed++;
       else
         failed++;

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "engine/core/json.h"
-#include "engine/core/safetensors.h"
+#include "engine/core/weights.h"
 #include "kernels/ops.h"
 
 typedef struct
@@ -17,6 +17,7 @@ typedef struct
   JsonObject *meta; /* NAME.json */
   EaselSafetensors *tensors;
   EaselDevice *device; /* its act_dtype is what the models compute in */
+  EaselDtype products; /* of 8 bits: f8_e4m3, i8, or EASEL_N_DTYPES: as all else */
   int n_compared, n_failed;
 } ParityCase;
 
@@ -44,6 +45,9 @@ void parity_check_absolute (ParityCase *c, const char *want, const float *got, g
 void parity_check_ints (ParityCase *c, const char *want, const gint64 *got, gint64 n);
 /* A row for something computed by the case itself. */
 void parity_row (ParityCase *c, const char *what, double error, double bound);
+
+/* The weights in a folder, for the precision that was asked for. */
+EaselWeights *parity_weights (ParityCase *c, const char *dir, GError **error);
 
 /* Floats to a tensor of the stream in f32 or in the dtype of activations, and back; scratch from the arena. */
 void parity_upload (EaselStream *s, EaselTensor to, const float *from);

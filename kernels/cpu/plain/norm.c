@@ -4,6 +4,7 @@
 typedef struct
 {
   const EaselNormArgs *a;
+  const EaselCpu *cpu;
   int64_t m, c, scale_rows, shift_rows;
 } Work;
 
@@ -18,11 +19,10 @@ norm_row (const void *data, int64_t m, int worker)
   const float *residual = a->residual.data ? (const float *) a->residual.data + m * ldr : NULL;
   const float *scale = a->scale.data ? (const float *) a->scale.data + m / work->scale_rows * c : NULL;
   const float *shift = a->shift.data ? (const float *) a->shift.data + m / work->shift_rows * c : NULL;
-  float *y = (float *) a->y.data + m * ldy;
+  float *y = a->y.scales ? easel_cpu_scratch (work->cpu, worker) : (float *) a->y.data + m * ldy;
   double mean = 0, var = 0;
   float inverse;
 
-  (void) worker;
   if (a->kind == EASEL_NORM_LAYER)
     {
       for (int64_t i = 0; i < c; i++)
@@ -48,13 +48,15 @@ norm_row (const void *data, int64_t m, int worker)
       v = easel_plain_act (v, a->act);
       y[i] = residual ? residual[i] + v : v;
     }
+  if (a->y.scales)
+    easel_plain_quantise_row (y, c, a->y.dtype, (char *) a->y.data + m * c, a->y.scales + m);
 }
 
 void
 easel_plain_norm (EaselStream *s, const EaselNormArgs *a)
 {
   int64_t c = a->x.shape[a->x.n_dims - 1], m = easel_tensor_count (&a->x) / c;
-  Work work = { .a = a, .m = m, .c = c, .scale_rows = 1, .shift_rows = 1 };
+  Work work = { .a = a, .cpu = easel_cpu (s), .m = m, .c = c, .scale_rows = 1, .shift_rows = 1 };
 
   if (a->scale.data)
     work.scale_rows = m / (easel_tensor_count (&a->scale) / c);

@@ -3,17 +3,13 @@
 
 #define LEAST 1e-30f /* a row below is zeros */
 
-static void
-quantise_row (const void *data, int64_t m, int worker)
+void
+easel_plain_quantise_row (const float *x, int64_t k, EaselDtype dtype, void *codes, float *scale)
 {
-  const EaselQuantiseArgs *a = data;
-  const int64_t k = a->x.shape[a->x.n_dims - 1];
-  const float *x = (const float *) a->x.data + m * (a->x_stride ? a->x_stride : k);
-  const float most = a->y.dtype == EASEL_DTYPE_I8 ? 127 : 448;
+  const float most = dtype == EASEL_DTYPE_I8 ? 127 : 448;
   uint32_t largest = 0;
   float factor;
 
-  (void) worker;
   /* As bits: infinity is above every number, NaN above infinity. */
   for (int64_t i = 0; i < k; i++)
     {
@@ -21,13 +17,24 @@ quantise_row (const void *data, int64_t m, int worker)
 
       largest = bits > largest ? bits : largest;
     }
-  a->y.scales[m] = easel_float_from_bits (largest) / most;
+  *scale = easel_float_from_bits (largest) / most;
   factor = easel_float_from_bits (largest) > LEAST ? most / easel_float_from_bits (largest) : 0;
   for (int64_t i = 0; i < k; i++)
-    if (a->y.dtype == EASEL_DTYPE_F8_E4M3)
-      ((uint8_t *) a->y.data)[m * k + i] = easel_e4m3_from_f32 (x[i] * factor);
+    if (dtype == EASEL_DTYPE_F8_E4M3)
+      ((uint8_t *) codes)[i] = easel_e4m3_from_f32 (x[i] * factor);
     else
-      ((int8_t *) a->y.data)[m * k + i] = largest < 0x7f800000u ? (int8_t) lrintf (x[i] * factor) : 0;
+      ((int8_t *) codes)[i] = largest < 0x7f800000u ? (int8_t) lrintf (x[i] * factor) : 0;
+}
+
+static void
+quantise_row (const void *data, int64_t m, int worker)
+{
+  const EaselQuantiseArgs *a = data;
+  const int64_t k = a->x.shape[a->x.n_dims - 1];
+
+  (void) worker;
+  easel_plain_quantise_row ((const float *) a->x.data + m * (a->x_stride ? a->x_stride : k), k, a->y.dtype,
+                            (char *) a->y.data + m * k, a->y.scales + m);
 }
 
 void

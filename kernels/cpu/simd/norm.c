@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Two passes over a row that stays in the cache. Weight and bias are converted once an op when they fit the shared
- * scratch (they do: 262,144 columns).
+ * scratch (they do: 262,144 columns). Scaled rows are the plain twin's (see linear).
  */
 #include "simd.h"
 
@@ -98,7 +98,7 @@ ISA (norm) (EaselStream *s, const EaselNormArgs *a)
   float *shared = easel_cpu_shared (easel_cpu (s));
   Work work = { .a = a, .m = m, .c = c, .scale_rows = 1, .shift_rows = 1, .rows = 1 };
 
-  if ((size_t) c * 2 * sizeof (float) > EASEL_CPU_SHARED)
+  if ((size_t) c * 2 * sizeof (float) > EASEL_CPU_SHARED || a->y.scales)
     {
       easel_plain_norm (s, a);
       return;
