@@ -242,6 +242,32 @@ upload_converted (EaselStream *self, EaselTensor dst, const void *src, EaselDtyp
   return EASEL_STATUS_OK;
 }
 
+/* The same for a scaled tensor, a row at a time. */
+static EaselStatus
+upload_quantised (EaselStream *self, EaselTensor dst, const void *src, EaselDtype src_dtype)
+{
+  const int64_t rows = easel_tensor_n_rows (&dst), k = dst.shape[dst.n_dims - 1];
+  EaselStatus status = EASEL_STATUS_OK;
+  float *row = malloc ((size_t) k * (sizeof *row + 1));
+
+  if (!row)
+    return EASEL_STATUS_NO_MEMORY;
+  if (src_dtype > EASEL_DTYPE_BF16 || !dst.scales)
+    status = EASEL_STATUS_UNSUPPORTED;
+  for (int64_t m = 0; m < rows && status == EASEL_STATUS_OK; m++)
+    {
+      float scale;
+
+      easel_floats_at (row, src, src_dtype, m * k, k);
+      easel_quantise_row (row, k, dst.dtype, row + k, &scale);
+      status = self->device->backend->upload (self, (char *) dst.data + m * k, row + k, (size_t) k);
+      if (status == EASEL_STATUS_OK)
+        status = self->device->backend->upload (self, dst.scales + m, &scale, sizeof scale);
+    }
+  free (row);
+  return status;
+}
+
 void
 easel_upload_weight (EaselStream *self, EaselTensor dst, const void *src, EaselDtype src_dtype)
 {
@@ -253,6 +279,8 @@ easel_upload_weight (EaselStream *self, EaselTensor dst, const void *src, EaselD
     status = self->device->backend->upload_weight (self, dst, src, src_dtype);
   else if (dst.dtype == src_dtype)
     status = self->device->backend->upload (self, dst.data, src, easel_tensor_bytes (&dst));
+  else if (easel_dtype_is_scaled (dst.dtype))
+    status = upload_quantised (self, dst, src, src_dtype);
   else
     status = upload_converted (self, dst, src, src_dtype);
   if (status != EASEL_STATUS_OK)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Scalar conversions between f32 and the smaller floats, round to nearest even, NaN stays NaN. Every processor.
+ * Scalar conversions between f32 and the smaller floats, round to nearest even, NaN stays NaN; a row to 8 bits. Every
+ * processor.
  */
 #pragma once
 
 #include "tensor.h"
 
+#include <math.h>
 #include <string.h>
 
 static inline float
@@ -128,4 +130,28 @@ easel_floats_at (float *out, const void *data, EaselDtype dtype, int64_t start, 
   else
     for (int64_t i = 0; i < n; i++)
       out[i] = easel_f32_from_e4m3 (((const uint8_t *) data)[start + i]);
+}
+
+/* One row of quantise (ops.h): codes [k] of `dtype`, f8_e4m3 or i8, and *scale. */
+static inline void
+easel_quantise_row (const float *x, int64_t k, EaselDtype dtype, void *codes, float *scale)
+{
+  const float most = dtype == EASEL_DTYPE_I8 ? 127 : 448;
+  uint32_t largest = 0;
+  float factor;
+
+  /* As bits: infinity is above every number, NaN above infinity. */
+  for (int64_t i = 0; i < k; i++)
+    {
+      uint32_t bits = easel_float_bits (x[i]) & 0x7fffffffu;
+
+      largest = bits > largest ? bits : largest;
+    }
+  *scale = easel_float_from_bits (largest) / most;
+  factor = easel_float_from_bits (largest) > 1e-30f ? most / easel_float_from_bits (largest) : 0;
+  for (int64_t i = 0; i < k; i++)
+    if (dtype == EASEL_DTYPE_F8_E4M3)
+      ((uint8_t *) codes)[i] = easel_e4m3_from_f32 (x[i] * factor);
+    else
+      ((int8_t *) codes)[i] = largest < 0x7f800000u ? (int8_t) lrintf (x[i] * factor) : 0;
 }

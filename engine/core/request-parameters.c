@@ -316,7 +316,7 @@ read_pair (Reader *reader, const char *key, const char *value)
     s->human_instruction = strcmp (value, DEFAULTS_SAY) != 0;
   else if (!strcmp (key, "noise") && (!strcmp (value, "cpu") || !strcmp (value, "cuda")))
     take_word (&reader->noise, g_strdup (value));
-  else if (!strcmp (key, "precision") && (!strcmp (value, "f32") || !strcmp (value, "bf16") || !strcmp (value, "f16")))
+  else if (!strcmp (key, "precision") && easel_request_knows_precision (value))
     take_word (&reader->precision, g_strdup (value));
 }
 

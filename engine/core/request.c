@@ -45,6 +45,13 @@ check_int (int value, int max, const char *setting, GError **error)
   return FALSE;
 }
 
+gboolean
+easel_request_knows_precision (const char *word)
+{
+  static const char *const words[] = { "f32", "bf16", "f16", "fp8", "int8", NULL };
+  return g_strv_contains (words, word);
+}
+
 static gboolean
 check (const EaselRequestSettings *s, GError **error)
 {
@@ -76,9 +83,8 @@ check (const EaselRequestSettings *s, GError **error)
     return refuse (error, "The likeness to the exact clip", "a PSNR from 0 to 100 dB and an SSIM from -1 to 1");
   if (s->noise && strcmp (s->noise, "cpu") != 0 && strcmp (s->noise, "cuda") != 0)
     return refuse (error, "The kind of noise", "\"cpu\" or \"cuda\"");
-  if (s->precision && strcmp (s->precision, "f32") != 0 && strcmp (s->precision, "bf16") != 0
-      && strcmp (s->precision, "f16") != 0)
-    return refuse (error, "The precision", "\"f32\", \"bf16\" or \"f16\"");
+  if (s->precision && !easel_request_knows_precision (s->precision))
+    return refuse (error, "The precision", "\"f32\", \"bf16\", \"f16\", \"fp8\" or \"int8\"");
   return TRUE;
 }
 

@@ -35,7 +35,7 @@ typedef struct
   double psnr, ssim;    /* of a finished clip: its likeness to the exact one, where that was measured; else 0 */
   double strength;      /* of a clip that is changed: 1 leaves nothing of it. 0: 0.8 */
   const char *noise;    /* "cpu" (default) or "cuda": whose starting noise */
-  const char *precision;/* NULL: as the model was trained */
+  const char *precision;/* "f32", "bf16", "f16", "fp8", "int8" (see devices.h); NULL: as the model was trained */
 } EaselRequestSettings;
 
 /* All zero but: guidance -1, seed -1, resolution_binning TRUE, human_instruction TRUE, negative "". */
@@ -61,6 +61,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselRequest, easel_request_unref)
 const EaselRequestSettings *easel_request_settings (EaselRequest *self);
 /* TRUE when every setting is the same. */
 gboolean easel_request_equal (EaselRequest *a, EaselRequest *b);
+
+/* Whether a precision may be called so. */
+gboolean easel_request_knows_precision (const char *word);
 
 /* The name under which a model is written to files: a path's last part; "Owner/Name" and plain names stay. Caller
  * frees. */

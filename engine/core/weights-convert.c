@@ -202,6 +202,13 @@ is_current (const char *path)
   return source && now && !strcmp (source, now);
 }
 
+/* Of the names that files get here: 32 digits of a hash, the dtype. */
+static gboolean
+is_ours (const char *name)
+{
+  return strspn (name, "0123456789abcdef") == 32 && name[32] == '.' && g_str_has_suffix (name, SUFFIX);
+}
+
 /* What is out of date, and what is too much. */
 static void
 prune (const char *folder, guint64 most)
@@ -214,7 +221,7 @@ prune (const char *folder, guint64 most)
     {
       struct stat info;
       g_autofree char *path = g_build_filename (folder, name, NULL);
-      if (!g_str_has_suffix (name, SUFFIX) || g_lstat (path, &info) != 0 || !S_ISREG (info.st_mode))
+      if (!is_ours (name) || g_lstat (path, &info) != 0 || !S_ISREG (info.st_mode))
         continue;
       Kept *kept = g_new0 (Kept, 1);
       kept->bytes = (guint64) info.st_size;

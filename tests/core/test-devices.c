@@ -89,6 +89,22 @@ test_precision (void)
   g_assert_cmpint (easel_devices_compute_dtype (all, NULL, EASEL_DTYPE_F16, TRUE), ==, EASEL_DTYPE_BF16);
   g_assert_cmpint (easel_devices_compute_dtype (all, NULL, EASEL_DTYPE_F32, FALSE), ==, EASEL_DTYPE_BF16);
   g_assert_cmpint (easel_devices_compute_dtype (all, "f32", EASEL_DTYPE_F16, TRUE), ==, EASEL_DTYPE_F32);
+
+  /* 8 bits: refused where there are none at all, 16 and a word on a card that lacks those. */
+  g_assert_false (easel_devices_check_precision (cpu, "fp8", &error));
+  g_assert_error (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST);
+  g_assert_nonnull (strstr (error->message, "fp8"));
+  g_clear_error (&error);
+  all->product_dtypes = 1u << EASEL_DTYPE_I8;
+  g_assert_true (easel_devices_check_precision (all, "fp8", &error));
+  g_assert_true (easel_devices_check_precision (all, "int8", &error));
+  g_assert_false (easel_devices_check_precision (all, "int4", &error));
+  g_assert_nonnull (strstr (error->message, "fp8 or int8"));
+  g_autofree char *fp8 = easel_devices_precision_note (all, "fp8"), *int8 = easel_devices_precision_note (all, "int8");
+  g_assert_nonnull (strstr (fp8, "16 bits"));
+  g_assert_null (int8);
+  g_assert_cmpint (easel_devices_compute_dtype (all, "int8", EASEL_DTYPE_F16, FALSE), ==, EASEL_DTYPE_F16);
+  g_assert_cmpint (easel_devices_compute_dtype (all, "fp8", EASEL_DTYPE_F16, TRUE), ==, EASEL_DTYPE_BF16);
   easel_device_close (&cpu);
   easel_device_close (&all);
 }

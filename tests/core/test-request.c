@@ -107,7 +107,7 @@ full (void)
   s.frames = 49;
   s.fps = 8.5;
   s.noise = "cuda";
-  s.precision = "bf16";
+  s.precision = "fp8";
   return make (&s);
 }
 

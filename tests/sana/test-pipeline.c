@@ -491,6 +491,58 @@ test_taking_turns (void)
   fixture_close (&f);
 }
 
+/* Products of 8 bits: less memory, as planned; nearly the same picture; the same bytes again. A device that has some
+ * says when it computes in more. */
+static void
+test_8_bits (void)
+{
+  static const char *const words[] = { NULL, "int8", "fp8" };
+  Fixture f = { .uploads = TRUE };
+  EaselRequestSettings s = small ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (EaselPicture) first = NULL;
+  EaselPlan plans[3] = { 0 };
+
+  fixture_open (&f, FALSE, NULL);
+  f.device->product_dtypes = 1u << EASEL_DTYPE_I8 | 1u << EASEL_DTYPE_F8_E4M3;
+  for (int i = 0; i < 3; i++)
+    {
+      g_autoptr (EaselRequest) request = NULL;
+      g_autoptr (EaselPicture) picture = NULL, again = NULL;
+      double off = 0;
+
+      s.precision = words[i];
+      request = resolve (&f, &s, &error);
+      g_assert_no_error (error);
+      g_assert_true (f.pipeline->klass->plan (f.pipeline, request, &plans[i], &error));
+      easel_device_reset_peak (f.device);
+      picture = paint (&f, &s, NULL, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (f.device->memory_peak - f.base, <=, plans[i].peak_bytes + plans[i].peak_bytes / 20);
+      again = paint (&f, &s, NULL, NULL, &error);
+      g_assert_true (same_pixels (picture, again));
+      for (gsize k = 0; first && k < 96 * 64 * 3; k++)
+        off += abs (picture->rgb[k] - first->rgb[k]);
+      off /= 96 * 64 * 3;
+      g_test_message ("%s: off by %.2f of 255 on average, %" G_GUINT64_FORMAT " bytes of weights",
+                      words[i] ? words[i] : "f32", off, plans[i].weights_bytes);
+      g_assert_true (i == 0 || (off > 0 && off < (i == 1 ? 4 : 16)));
+      g_assert_true (i == 0 || plans[i].weights_bytes < plans[0].weights_bytes);
+      if (i == 0)
+        first = g_steal_pointer (&picture);
+    }
+  for (int i = 0; i < 3; i++)
+    easel_plan_clear (&plans[i]);
+
+  f.device->product_dtypes = 1u << EASEL_DTYPE_I8;
+  g_autoptr (EaselRequest) request = resolve (&f, &s, &error);
+  g_assert_no_error (error);
+  g_assert_true (f.pipeline->klass->plan (f.pipeline, request, &plans[0], &error));
+  g_assert_nonnull (strstr (plans[0].summary, "has no FP8 products"));
+  easel_plan_clear (&plans[0]);
+  fixture_close (&f);
+}
+
 /* Every allocation on the device fails in turn: always words, never a leak. */
 static void
 test_torture (void)
@@ -722,6 +774,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sana/pipeline/binning", test_binning);
   g_test_add_func ("/sana/pipeline/memory", test_memory);
   g_test_add_func ("/sana/pipeline/taking-turns", test_taking_turns);
+  g_test_add_func ("/sana/pipeline/8-bits", test_8_bits);
   g_test_add_func ("/sana/pipeline/torture", test_torture);
   g_test_add_func ("/sana/pipeline/cancel", test_cancel);
   g_test_add_func ("/sana/pipeline/preview", test_preview);

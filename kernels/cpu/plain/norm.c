@@ -49,7 +49,7 @@ norm_row (const void *data, int64_t m, int worker)
       y[i] = residual ? residual[i] + v : v;
     }
   if (a->y.scales)
-    easel_plain_quantise_row (y, c, a->y.dtype, (char *) a->y.data + m * c, a->y.scales + m);
+    easel_quantise_row (y, c, a->y.dtype, (char *) a->y.data + m * c, a->y.scales + m);
 }
 
 void

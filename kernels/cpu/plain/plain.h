@@ -25,9 +25,6 @@ easel_plain_act (float x, EaselAct act)
     }
 }
 
-/* One row of quantise: codes [k] of `dtype` and *scale. */
-void easel_plain_quantise_row (const float *x, int64_t k, EaselDtype dtype, void *codes, float *scale);
-
 /* Rows of a matrix product: writes columns [k0, k0 + n) of row m as f32 to out. */
 typedef void (*EaselPlainRowFunc) (const void *data, int64_t m, int64_t k0, int64_t n, float *out);
 
