@@ -149,7 +149,7 @@ cli_hub (const CliArgs *args)
   } words[] = { { "plan", cli_hub_plan },     { "licence", cli_hub_licence }, { "pull", cli_hub_pull },
                 { "repair", cli_hub_repair }, { "remove", cli_hub_remove },   { "verify", cli_hub_verify } };
   static const char *const all[] = { "search", "plan",   "licence", "pull",  "verify",
-                                     "repair", "remove", "login",   "logout" };
+                                     "repair", "remove", "login",   "logout", "tidy" };
   const char *word = args->positional->pdata[0];
   const char *name = args->positional->len > 1 ? args->positional->pdata[1] : NULL;
   const char *nearest;
@@ -160,6 +160,8 @@ cli_hub (const CliArgs *args)
     return cli_hub_login (args);
   if (strcmp (word, "logout") == 0)
     return cli_hub_logout (args);
+  if (strcmp (word, "tidy") == 0)
+    return cli_models_tidy (args);
   if (strcmp (word, "remove") == 0 && args->orphans)
     return cli_hub_orphans (args);
   for (guint i = 0; i < G_N_ELEMENTS (words); i++)
@@ -170,6 +172,6 @@ cli_hub (const CliArgs *args)
                             word);
   nearest = cli_nearest (word, all, G_N_ELEMENTS (all));
   return nearest ? cli_usage ("'models' knows no '%s'. Did you mean '%s'?", word, nearest)
-                 : cli_usage ("'models' knows search, plan, licence, pull, verify, repair, remove, login and "
-                              "logout, not '%s'.", word);
+                 : cli_usage ("'models' knows search, plan, licence, pull, verify, repair, remove, tidy, login "
+                              "and logout, not '%s'.", word);
 }

@@ -22,6 +22,7 @@ CliStatus cli_hub_remove (const CliArgs *args, const char *name);
 CliStatus cli_hub_orphans (const CliArgs *args);
 CliStatus cli_hub_login (const CliArgs *args);
 CliStatus cli_hub_logout (const CliArgs *args);
+CliStatus cli_models_tidy (const CliArgs *args);
 
 /* ---- shared ------------------------------------------------------------------------------------------------------ */
 

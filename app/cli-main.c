@@ -32,6 +32,8 @@ const CliCommand cli_commands[] = {
     "  models verify [NAME]   look for missing and damaged files\n"
     "  models repair NAME     fetch again exactly what is wrong\n"
     "  models remove NAME     free its space\n"
+    "  models tidy            delete weights that were converted to 8 bits; they are\n"
+    "                         made again when they are needed\n"
     "  models login           read a token and keep it in the keyring; models logout\n"
     "\n"
     "NAME is one of the catalogue or OWNER/NAME. Fetched models go into the cache that\n"

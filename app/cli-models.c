@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * models: what is installed. samplers: what there is, and what fits a model. Neither loads a model.
+ * models: what is installed, and what was made of it. samplers: what there is, and what fits a model. Neither loads a
+ * model.
  */
 #include "app/cli-hub.h"
+#include "app/places.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +80,30 @@ cli_models (const CliArgs *args)
     fprintf (stderr,
              "No model is installed. Put model folders into %s/easel/models, or say where they are with --models.\n",
              g_get_user_data_dir ());
+  return CLI_OK;
+}
+
+CliStatus
+cli_models_tidy (const CliArgs *args)
+{
+  g_autofree char *folder = easel_places_converted ();
+  const guint64 freed = easel_weights_clear_cache (folder);
+  g_autofree char *size = cli_format_bytes (freed);
+
+  if (args->json)
+    {
+      CliJson json;
+
+      cli_json_begin (&json);
+      cli_json_open (&json, NULL, '{');
+      cli_json_int (&json, "freed", (gint64) freed);
+      cli_json_close (&json, '}');
+      cli_json_end (&json);
+    }
+  else if (freed > 0)
+    printf ("%s of converted weights are deleted. They are made again when they are needed.\n", size);
+  else
+    printf ("There are no converted weights.\n");
   return CLI_OK;
 }
 

@@ -33,7 +33,7 @@ _easel_cli ()
     --codec) COMPREPLY=($(compgen -W "h264 vp9 av1" -- "$word")); return ;;
     --noise) COMPREPLY=($(compgen -W "cpu cuda" -- "$word")); return ;;
     --size | -s) COMPREPLY=($(compgen -W "512x512 1024x1024" -- "$word")); return ;;
-    --precision) COMPREPLY=($(compgen -W "auto bf16 fp16 fp32 all" -- "$word")); return ;;
+    --precision) COMPREPLY=($(compgen -W "auto bf16 fp16 fp32 fp8 int8 all" -- "$word")); return ;;
     --folder) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --kind) COMPREPLY=($(compgen -W "picture clip" -- "$word")); return ;;
     --sort) COMPREPLY=($(compgen -W "newest oldest stars name" -- "$word")); return ;;
@@ -57,7 +57,7 @@ _easel_cli ()
   if [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$word"))
   elif [ "$command" = models ] && [ "$COMP_CWORD" = 2 ]; then
-    COMPREPLY=($(compgen -W "search plan licence pull verify repair remove login logout" -- "$word"))
+    COMPREPLY=($(compgen -W "search plan licence pull verify repair remove tidy login logout" -- "$word"))
   elif [ "$command" = gallery ] && [ "$COMP_CWORD" = 2 ]; then
     COMPREPLY=($(compgen -W "list search export check" -- "$word"))
   elif [ "$command" = gallery ] || [ "$command" = inspect ] || [ "$command" = reproduce ]; then

@@ -41,6 +41,7 @@ struct _EaselEngine
   char *device_name, *device_kind, *device_note, *cache_folder;
   guint64 card_limit;
   guint64 budget;
+  gboolean has_8_bits;
 
   EaselDevice *device; /* behind both slots' locks */
   Slot working, planning;
@@ -190,6 +191,12 @@ guint64
 easel_engine_get_memory_budget (EaselEngine *self)
 {
   return self->budget;
+}
+
+gboolean
+easel_engine_has_8_bits (EaselEngine *self)
+{
+  return self->has_8_bits;
 }
 
 EaselDevice *
@@ -630,6 +637,7 @@ easel_engine_new (const EaselEngineSettings *settings, GError **error)
   self->card_limit = settings->card_limit;
   self->cache_folder = g_strdup (settings->cache_folder);
   self->budget = easel_plan_budget (device, device->memory_used);
+  self->has_8_bits = device->product_dtypes != 0;
   self->threads = settings->threads;
   self->roots = settings->model_roots ? g_strdupv ((char **) settings->model_roots) : g_new0 (char *, 1);
   self->thread = g_thread_new ("easel-engine", worker, self);

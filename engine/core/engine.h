@@ -60,6 +60,8 @@ const char *easel_engine_device_note (EaselEngine *self);
 /* Bytes a job may use on this device when nothing else does (see easel_plan_budget); G_MAXUINT64 when there is no
  * telling. Any thread. */
 guint64 easel_engine_get_memory_budget (EaselEngine *self);
+/* Whether requests may ask for "fp8" and "int8": the device is a card. Any thread. */
+gboolean easel_engine_has_8_bits (EaselEngine *self);
 /* Borrowed, for tests and benchmarks (memory used, failing allocations); only while no job runs. */
 EaselDevice *easel_engine_get_device (EaselEngine *self);
 

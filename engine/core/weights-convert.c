@@ -209,14 +209,14 @@ is_ours (const char *name)
   return strspn (name, "0123456789abcdef") == 32 && name[32] == '.' && g_str_has_suffix (name, SUFFIX);
 }
 
-/* What is out of date, and what is too much. */
-static void
+/* What is out of date, and what is too much, goes; its bytes. */
+static guint64
 prune (const char *folder, guint64 most)
 {
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (kept_free);
   const char *name;
-  guint64 sum = 0;
+  guint64 sum = 0, freed = 0;
   while (dir && (name = g_dir_read_name (dir)))
     {
       struct stat info;
@@ -237,8 +237,16 @@ prune (const char *folder, guint64 most)
       if (sum <= most && is_current (kept->path))
         continue;
       sum -= kept->bytes;
-      (void) g_unlink (kept->path);
+      if (g_unlink (kept->path) == 0)
+        freed += kept->bytes;
     }
+  return freed;
+}
+
+guint64
+easel_weights_clear_cache (const char *folder)
+{
+  return prune (folder, 0);
 }
 
 typedef struct

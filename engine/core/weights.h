@@ -53,6 +53,9 @@ void easel_weights_set_products (EaselWeights *self, EaselDtype dtype);
  * as many bytes are read; NULL: none. Before easel_weights_set_products(). See weights-convert.c. */
 void easel_weights_set_cache (EaselWeights *self, const char *folder);
 
+/* Deletes what is kept in such a folder; the next time it is made again. Gives the bytes that were freed. */
+guint64 easel_weights_clear_cache (const char *folder);
+
 /* How many bytes will be taken, as easel_weights_held_bytes() of another copy says: memory is then asked for in pieces
  * that add up to that, and not for tensors nobody takes. 0: not known. */
 void easel_weights_expect_bytes (EaselWeights *self, guint64 bytes);

@@ -198,6 +198,9 @@ test_no_cache (Fixture *f, gconstpointer data)
   g_assert_true (g_file_test (stranger, G_FILE_TEST_EXISTS));
   g_assert_false (g_file_test (orphan, G_FILE_TEST_EXISTS));
   g_assert_cmpuint (count_files (f), ==, 2);
+  g_assert_cmpuint (easel_weights_clear_cache (f->cache), >=, N * K);
+  g_assert_cmpuint (easel_weights_clear_cache (f->cache), ==, 0);
+  g_assert_true (g_file_test (stranger, G_FILE_TEST_EXISTS));
 }
 
 int

@@ -138,6 +138,7 @@ build (EaselSettingsPanel *self, gboolean complete, GError **error)
 {
   EaselRequestSettings s = EASEL_REQUEST_SETTINGS_INIT;
   g_autofree char *prompt = easel_prompt_box_dup_text (self->prompt);
+  g_autofree char *precision = g_settings_get_string (settings_store (), "precision");
   const char *digits = gtk_editable_get_text (GTK_EDITABLE (self->seed));
   guint64 seed = 0;
 
@@ -162,6 +163,7 @@ build (EaselSettingsPanel *self, gboolean complete, GError **error)
   s.sampler = easel_sampler_row_get_name (self->sampler);
   s.seed = *digits ? (gint64) seed : -1;
   s.count = gtk_spin_button_get_value_as_int (self->count);
+  s.precision = *precision && easel_engine_has_8_bits (engine ()) ? precision : NULL;
   if (self->facts)
     {
       const EaselRequestSettings *own = easel_request_settings (self->facts->defaults);
