@@ -310,6 +310,79 @@ easel_synchronize (EaselStream *self)
     easel_stream_fail (self, status, "the device did not finish its work");
 }
 
+EaselStatus
+easel_host_alloc (EaselDevice *device, size_t bytes, void **out)
+{
+  void *data;
+
+  if (device->backend->host_alloc)
+    return device->backend->host_alloc (device, bytes, out);
+  if (!(data = malloc (bytes)))
+    return EASEL_STATUS_NO_MEMORY;
+  *out = data;
+  return EASEL_STATUS_OK;
+}
+
+void
+easel_host_free (EaselDevice *device, void *data)
+{
+  if (device->backend->host_free && data)
+    device->backend->host_free (device, data);
+  else
+    free (data);
+}
+
+void
+easel_upload_beside (EaselStream *self, void *dst, const void *src, size_t bytes)
+{
+  const EaselBackend *backend = self->device->backend;
+  EaselStatus status;
+
+  if (self->status != EASEL_STATUS_OK)
+    return;
+  status = backend->upload_beside ? backend->upload_beside (self, dst, src, bytes)
+                                  : backend->upload (self, dst, src, bytes);
+  if (status != EASEL_STATUS_OK)
+    easel_stream_fail (self, status, "upload of %zu bytes", bytes);
+}
+
+EaselStatus
+easel_event_new (EaselDevice *device, EaselEvent **out)
+{
+  *out = NULL;
+  return device->backend->event_new ? device->backend->event_new (device, out) : EASEL_STATUS_OK;
+}
+
+void
+easel_event_free (EaselDevice *device, EaselEvent **event)
+{
+  if (*event)
+    device->backend->event_free (device, *event);
+  *event = NULL;
+}
+
+void
+easel_event_record (EaselStream *self, EaselEvent *event)
+{
+  EaselStatus status;
+
+  if (self->status != EASEL_STATUS_OK || !event)
+    return;
+  if ((status = self->device->backend->event_record (self, event)) != EASEL_STATUS_OK)
+    easel_stream_fail (self, status, "recording an event");
+}
+
+void
+easel_event_wait (EaselStream *self, EaselEvent *event)
+{
+  EaselStatus status;
+
+  if (self->status != EASEL_STATUS_OK || !event)
+    return;
+  if ((status = self->device->backend->event_wait (self, event)) != EASEL_STATUS_OK)
+    easel_stream_fail (self, status, "waiting for an event");
+}
+
 bool
 easel_graph_begin (EaselStream *self)
 {

@@ -33,6 +33,9 @@ typedef struct
   double flops, bytes;
 } EaselGraph;
 
+/* A point in the work of a stream that others may wait for. A backend's own. */
+typedef struct EaselEvent EaselEvent;
+
 /* What a backend provides. Filled once, never changed. */
 typedef struct
 {
@@ -53,6 +56,14 @@ typedef struct
   EaselStatus (*graph_end) (EaselStream *stream, EaselGraph **out);
   void (*graph_replay) (EaselStream *stream, EaselGraph *graph);
   void (*graph_free) (EaselStream *stream, EaselGraph *graph);
+  /* Optional, all or none: copies that run beside the ops of another stream, see easel_upload_beside(). */
+  EaselStatus (*host_alloc) (EaselDevice *device, size_t bytes, void **out);
+  void (*host_free) (EaselDevice *device, void *data);
+  EaselStatus (*upload_beside) (EaselStream *stream, void *dst, const void *src, size_t bytes);
+  EaselStatus (*event_new) (EaselDevice *device, EaselEvent **out);
+  void (*event_free) (EaselDevice *device, EaselEvent *event);
+  EaselStatus (*event_record) (EaselStream *stream, EaselEvent *event);
+  EaselStatus (*event_wait) (EaselStream *stream, EaselEvent *event);
   /* Optional: fill and drop stream->priv. Called before the arena is allocated and before it is freed; a stream_open
    * that sets stream->base and ->capacity brings its own arena. */
   EaselStatus (*stream_open) (EaselStream *stream);
@@ -158,6 +169,22 @@ void easel_download (EaselStream *stream, void *dst, EaselTensor src);
  * only, in the dtype of activations. Devices that map weights take them as they are. */
 void easel_upload_weight (EaselStream *stream, EaselTensor dst, const void *src, EaselDtype src_dtype);
 void easel_synchronize (EaselStream *stream);
+
+/* Memory of the host that a device copies from by itself (page-locked), not counted as the device's. NO_MEMORY: the
+ * system does not lock that much; *out untouched. */
+EaselStatus easel_host_alloc (EaselDevice *device, size_t bytes, void **out);
+void easel_host_free (EaselDevice *device, void *data);
+/* Host to device from easel_host_alloc(): returns at once where the device can, and src must stay as it is until an
+ * event recorded later has been waited for. */
+void easel_upload_beside (EaselStream *stream, void *dst, const void *src, size_t bytes);
+
+/* An event is recorded on one stream and waited for on another of the device: what is issued there from then on begins
+ * after what the first was given before the recording. The host does not wait. One that was never recorded is past.
+ * On devices whose ops are done when they return these do nothing. Neither can be recorded in a graph. */
+EaselStatus easel_event_new (EaselDevice *device, EaselEvent **out);
+void easel_event_free (EaselDevice *device, EaselEvent **event);
+void easel_event_record (EaselStream *stream, EaselEvent *event);
+void easel_event_wait (EaselStream *stream, EaselEvent *event);
 
 /* Records what is issued from here to easel_graph_end() instead of doing it: one launch then does it again and again.
  * The same ops must have been issued once before (what they choose at first is then chosen), and tensors stay where

@@ -285,7 +285,9 @@ easel_cog_transformer_forward (EaselCogTransformer *self, EaselStream *s, EaselC
     cog_reuse_before (step->reuse, s, tokens);
   for (int i = 0; ok && i < self->config.layers; i++)
     {
+      easel_weights_enter_block (self->weights, s, i);
       run_block (self, s, context, &self->blocks[i], time, tokens);
+      easel_weights_leave_block (self->weights, s, i);
       ok = easel_stream_check (s, "Denoising", error) && easel_job_check (job, error);
       if (ok && i == 0 && step->reuse && (reused = cog_reuse_skips (step->reuse, s, tokens)))
         break;

@@ -29,6 +29,8 @@ encode_text (CogPipeline *self, CogParts *parts, EaselStream *s, const CogRecipe
 
   if (!dry && g_strcmp0 (self->text_key, r->text_key) == 0)
     return TRUE;
+  if (!dry && r->exclusive && !parts->encoder)
+    cog_parts_drop_models (parts);
   if (!cog_parts_load_encoder (self, parts, error))
     return FALSE;
   easel_stream_set_act (s, parts->encoder_act);
@@ -209,6 +211,8 @@ cog_generate (CogPipeline *self, CogParts *parts, EaselStream *s, const CogRecip
   easel_job_report_phase (job, EASEL_PHASE_ENCODING_TEXT);
   if (!encode_text (self, parts, s, r, job, error))
     return FALSE;
+  if (!dry && r->exclusive)
+    cog_parts_drop_encoder (parts);
   result->encode_flops = s->flops - flops;
 
   /* 2. The models, and the generator of all noise. */

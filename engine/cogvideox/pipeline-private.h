@@ -27,7 +27,7 @@ typedef struct
   EaselCogTransformer *transformer;
   EaselCogVae *vae;
   EaselT5 *encoder;
-  EaselWeights *encoder_weights; /* borrowed from encoder */
+  EaselWeights *encoder_weights, *transformer_weights; /* borrowed from these */
   EaselDtype encoder_act, transformer_act, vae_act; /* what each computes in, once it is opened */
 } CogParts;
 
@@ -37,6 +37,7 @@ typedef struct
   CogKind kind;
   EaselModelFolder *folder; /* owned */
   EaselDevice *device;      /* borrowed */
+  guint64 used_before;      /* bytes of it that were given out before this pipeline */
   EaselTokenizer *tokenizer;
   JsonObject *scheduler;    /* borrowed from the folder */
   EaselCogConfig config;    /* of the transformer */
@@ -46,6 +47,8 @@ typedef struct
   const char *variant;      /* of the weights: "bf16", "fp16" or NULL */
   char *precision;          /* what the parts were opened for: "bf16", …, NULL as they were trained */
   CogParts real, dry;
+  int blocks_streamed;       /* of the real transformer, as the plan wanted when it was opened */
+  gboolean encoder_streamed; /* the real one */
   char *text_key;           /* the prompts whose embeddings are kept, */
   void *text;               /* [n, max_tokens, text_dim] on the host, in the encoder's dtype */
 } CogPipeline;
@@ -62,7 +65,9 @@ typedef struct
   int extra;                 /* frames of latents in front that 1.5 makes to fill its patches, and drops */
   int frames, h, w;          /* of the latents, with those */
   EaselSampler *sampler;
+  /* chosen by the plan */
   EaselCogTiling tiling;     /* zero: whole */
+  gboolean exclusive;        /* the text encoder and the other models are never on the device together */
 } CogRecipe;
 
 gboolean cog_recipe_init (CogRecipe *self, CogPipeline *pipeline, EaselRequest *resolved, GError **error);
@@ -77,6 +82,7 @@ gboolean cog_parts_load_encoder (CogPipeline *self, CogParts *parts, GError **er
 gboolean cog_parts_load_transformer (CogPipeline *self, CogParts *parts, GError **error);
 gboolean cog_parts_load_vae (CogPipeline *self, CogParts *parts, GError **error);
 void cog_parts_drop_encoder (CogParts *parts);
+void cog_parts_drop_models (CogParts *parts); /* all but the encoder */
 void cog_parts_clear (CogParts *parts);
 
 /* What cog_generate gives. */
@@ -93,10 +99,10 @@ typedef struct
 gboolean cog_generate (CogPipeline *self, CogParts *parts, EaselStream *stream, const CogRecipe *recipe,
                        const float *input, EaselJob *job, CogResult *result, GError **error);
 
-/* Plans `recipe`: chooses its tiling and measures. keep_encoder: whether the text encoder may stay on the device.
- * attempt: 0 the best plan that fits, 1 the next one in memory, …; FALSE with NO_MEMORY when there is none left. */
-gboolean cog_plan_make (CogPipeline *self, CogRecipe *recipe, int attempt, EaselPlan *plan, gboolean *keep_encoder,
-                        GError **error);
+/* Every way to make `recipe`, measured, in the order in which they are tried: array of EaselPlan. */
+GArray *cog_plans (CogPipeline *self, CogRecipe *recipe, GError **error);
+/* Chooses the recipe's last members, and puts out models that were opened for another way. */
+void cog_plan_apply (CogPipeline *self, CogRecipe *recipe, const EaselPlan *plan);
 
 /* The rules of a request. */
 EaselRequest *cog_resolve (CogPipeline *self, EaselRequest *request, GError **error);

@@ -3,6 +3,7 @@
  * The three pipeline classes: opening a folder, making a request ready, running it.
  */
 #include "engine/cogvideox/pipeline-private.h"
+#include "engine/core/plans.h"
 #include "engine/media/image-file.h"
 #include "engine/media/video-file.h"
 #include "engine/sana/resolution.h"
@@ -85,6 +86,7 @@ pipeline_open (const EaselPipelineClass *klass, CogKind kind, EaselModelFolder *
   self->kind = kind;
   self->folder = folder;
   self->device = self->real.device = device;
+  self->used_before = device->memory_used;
   if (check_class (folder, "transformer", "CogVideoXTransformer3DModel", error)
       && check_class (folder, "vae", "AutoencoderKLCogVideoX", error)
       && check_class (folder, "text_encoder", "T5EncoderModel", error)
@@ -222,28 +224,35 @@ pipeline_meter (EaselPipeline *base, EaselRequest *request, EaselTokenMeter *out
                                 out, error);
 }
 
-static gboolean
-pipeline_plan (EaselPipeline *base, EaselRequest *resolved, EaselPlan *out, GError **error)
+static GArray *
+pipeline_plans (EaselPipeline *base, EaselRequest *resolved, GError **error)
 {
   CogPipeline *self = (CogPipeline *) base;
   g_auto (CogRecipe) recipe = { 0 };
-  gboolean keep_encoder;
 
   cog_set_precision (self, easel_request_settings (resolved)->precision);
-  return cog_recipe_init (&recipe, self, resolved, error)
-         && cog_plan_make (self, &recipe, 0, out, &keep_encoder, error);
+  return cog_recipe_init (&recipe, self, resolved, error) ? cog_plans (self, &recipe, error) : NULL;
 }
+
+typedef struct
+{
+  CogPipeline *self;
+  CogRecipe *recipe;
+  const float *input;
+  EaselJob *job;
+  CogResult *result;
+} Attempt;
 
 /* One attempt: the arena is all that a job allocates on the device, and it is allocated here. */
 static gboolean
-run_once (CogPipeline *self, const CogRecipe *recipe, const EaselPlan *plan, gboolean keep_encoder, const float *input,
-          EaselJob *job, CogResult *result, GError **error)
+run_once (gpointer data, const EaselPlan *plan, GError **error)
 {
+  Attempt *a = data;
+  CogPipeline *self = a->self;
   EaselStream *s = NULL;
   gboolean ok;
 
-  if (!keep_encoder)
-    cog_parts_drop_encoder (&self->real);
+  cog_plan_apply (self, a->recipe, plan);
   if (easel_stream_open (self->device, plan->activations_bytes, &s) != EASEL_STATUS_OK)
     {
       g_autofree char *size = g_format_size (plan->activations_bytes);
@@ -253,7 +262,7 @@ run_once (CogPipeline *self, const CogRecipe *recipe, const EaselPlan *plan, gbo
                    plan->width, plan->height);
       return FALSE;
     }
-  ok = cog_generate (self, &self->real, s, recipe, input, job, result, error);
+  ok = cog_generate (self, &self->real, s, a->recipe, a->input, a->job, a->result, error);
   easel_stream_close (&s);
   return ok;
 }
@@ -265,37 +274,29 @@ pipeline_run (EaselPipeline *base, EaselRequest *resolved, EaselJob *job, EaselP
   const EaselRequestSettings *s = easel_request_settings (resolved);
   g_auto (CogRecipe) recipe = { 0 };
   g_autoptr (EaselPicture) clip = NULL;
+  g_autoptr (GArray) plans = NULL;
   g_autofree float *input = NULL;
+  g_autofree char *said = NULL;
+  CogResult result = { 0 };
+  Attempt attempt = { self, &recipe, NULL, job, &result };
 
   easel_job_report_phase (job, EASEL_PHASE_LOADING);
   cog_set_precision (self, easel_request_settings (resolved)->precision);
   if (!cog_recipe_init (&recipe, self, resolved, error)
       || !(clip = easel_picture_new (s->width, s->height, s->frames, error))
-      || (recipe.kind != COG_FROM_TEXT && !(input = cog_input_read (&recipe, error))))
+      || (recipe.kind != COG_FROM_TEXT && !(input = cog_input_read (&recipe, error)))
+      || !(plans = cog_plans (self, &recipe, error)))
     return FALSE;
   clip->fps = s->fps;
-  for (int attempt = 0;; attempt++)
-    {
-      g_autoptr (GError) problem = NULL;
-      EaselPlan plan = { 0 };
-      CogResult result = { .clip = clip };
-      gboolean keep_encoder, ok;
-
-      if (!cog_plan_make (self, &recipe, attempt, &plan, &keep_encoder, error))
-        return FALSE;
-      ok = run_once (self, &recipe, &plan, keep_encoder, input, job, &result, &problem);
-      easel_plan_clear (&plan);
-      if (ok && (result.stopped_after > 0 || result.reused > 0)
-          && !(clip->request = easel_request_as_done (resolved, result.stopped_after, result.reused, error)))
-        return FALSE;
-      if (ok)
-        break;
-      if (!g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_NO_MEMORY))
-        {
-          g_propagate_error (error, g_steal_pointer (&problem));
-          return FALSE;
-        }
-    }
+  result.clip = clip;
+  attempt.input = input;
+  said = g_strdup_printf ("Not enough memory for %d frames of %d × %d pixels, even in tiles; choose fewer frames or a "
+                          "smaller size",
+                          s->frames, s->width, s->height);
+  if (!easel_plans_run (plans, run_once, &attempt, said, error)
+      || ((result.stopped_after > 0 || result.reused > 0)
+          && !(clip->request = easel_request_as_done (resolved, result.stopped_after, result.reused, error))))
+    return FALSE;
   *out = g_steal_pointer (&clip);
   return TRUE;
 }
@@ -306,7 +307,7 @@ const EaselPipelineClass easel_cogvideox_pipeline_class = {
   .resolve = pipeline_resolve,
   .rules = pipeline_rules,
   .meter = pipeline_meter,
-  .plan = pipeline_plan,
+  .plans = pipeline_plans,
   .run = pipeline_run,
   .free = pipeline_free,
 };
@@ -317,7 +318,7 @@ const EaselPipelineClass easel_cogvideox_image_pipeline_class = {
   .resolve = pipeline_resolve,
   .rules = pipeline_rules,
   .meter = pipeline_meter,
-  .plan = pipeline_plan,
+  .plans = pipeline_plans,
   .run = pipeline_run,
   .free = pipeline_free,
 };
@@ -328,7 +329,7 @@ const EaselPipelineClass easel_cogvideox_video_pipeline_class = {
   .resolve = pipeline_resolve,
   .rules = pipeline_rules,
   .meter = pipeline_meter,
-  .plan = pipeline_plan,
+  .plans = pipeline_plans,
   .run = pipeline_run,
   .free = pipeline_free,
 };

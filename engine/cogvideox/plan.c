@@ -5,6 +5,9 @@
 #include "engine/cogvideox/pipeline-private.h"
 #include "engine/media/image-file.h"
 #include "engine/core/devices.h"
+#include "engine/core/plans.h"
+
+#include <string.h>
 
 /* ---------------------------------------------------------------------------------------------------------- parts */
 
@@ -40,6 +43,8 @@ cog_parts_load_encoder (CogPipeline *self, CogParts *parts, GError **error)
   if (!(weights = easel_model_folder_component (self->folder, "text_encoder", self->variant, &config, error)))
     return FALSE;
   parts->encoder_act = choose (self, weights, TRUE, dry->encoder ? easel_weights_held_bytes (dry->encoder_weights) : 0);
+  if (self->encoder_streamed && parts == &self->real)
+    easel_plan_hold (weights, dry->encoder_weights, easel_weights_blocks (dry->encoder_weights).n, TRUE);
   parts->encoder = easel_t5_new (config, weights, parts->device, error);
   parts->encoder_weights = parts->encoder ? weights : NULL;
   if (!parts->encoder || easel_t5_hidden_size (parts->encoder) == self->config.text_dim)
@@ -63,8 +68,11 @@ cog_parts_load_transformer (CogPipeline *self, CogParts *parts, GError **error)
   if (!(weights = easel_model_folder_component (self->folder, "transformer", self->variant, &config, error)))
     return FALSE;
   parts->transformer_act = choose (
-      self, weights, FALSE, dry->transformer ? easel_cog_transformer_weights_bytes (dry->transformer) : 0);
+      self, weights, FALSE, dry->transformer ? easel_weights_held_bytes (dry->transformer_weights) : 0);
+  if (self->blocks_streamed > 0 && parts == &self->real)
+    easel_plan_hold (weights, dry->transformer_weights, self->blocks_streamed, FALSE);
   parts->transformer = easel_cog_transformer_new (config, weights, parts->device, error);
+  parts->transformer_weights = parts->transformer ? weights : NULL;
   return parts->transformer != NULL;
 }
 
@@ -92,11 +100,18 @@ cog_parts_drop_encoder (CogParts *parts)
 }
 
 void
+cog_parts_drop_models (CogParts *parts)
+{
+  g_clear_pointer (&parts->transformer, easel_cog_transformer_free);
+  parts->transformer_weights = NULL;
+  g_clear_pointer (&parts->vae, easel_cog_vae_free);
+}
+
+void
 cog_parts_clear (CogParts *parts)
 {
   cog_parts_drop_encoder (parts);
-  g_clear_pointer (&parts->transformer, easel_cog_transformer_free);
-  g_clear_pointer (&parts->vae, easel_cog_vae_free);
+  cog_parts_drop_models (parts);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- plans */
@@ -152,12 +167,13 @@ say (CogPipeline *self, const CogRecipe *r, const EaselPlan *plan)
   g_autofree char *note = easel_devices_precision_note (self->device, r->settings->precision);
   g_autofree char *cut = say_cut (r);
   g_autofree char *peak = g_format_size (plan->peak_bytes), *weights = g_format_size (plan->weights_bytes);
+  g_autofree char *held = easel_plan_words (plan);
   g_autofree char *tiles = plan->tile_width > 0 ? g_strdup_printf (", decoded in tiles of %d × %d pixels",
                                                                    plan->tile_width, plan->tile_height)
                                                 : g_strdup ("");
 
-  return g_strdup_printf ("%d frames of %d × %d in %d steps: %s of memory, %s of it weights%s%s%s%s", plan->frames,
-                          plan->width, plan->height, plan->steps, peak, weights, tiles, note ? ", " : "",
+  return g_strdup_printf ("%d frames of %d × %d in %d steps: %s of memory, %s of it weights%s%s%s%s%s", plan->frames,
+                          plan->width, plan->height, plan->steps, peak, weights, held, tiles, note ? ", " : "",
                           note ? note : "", cut);
 }
 
@@ -185,56 +201,73 @@ makes_sense (CogPipeline *self, const CogRecipe *r, const EaselCogTiling *t)
   return height == r->settings->height && width == r->settings->width;
 }
 
+/* Ways to decode, from the one that needs most memory. */
+#define MAX_WAYS 6
+
 static void
-plan_say (CogPipeline *self, const CogRecipe *r, EaselPlan *plan, gboolean keep_encoder)
+ways_to_decode (CogPipeline *self, const CogRecipe *r, EaselCogTiling out[MAX_WAYS])
 {
-  plan->tile_width = MIN (r->tiling.tile_width, r->settings->width);
-  plan->tile_height = MIN (r->tiling.tile_height, r->settings->height);
-  plan->takes_turns = !keep_encoder;
-  plan->summary = say (self, r, plan);
+  const EaselCogTiling ways[MAX_WAYS] = { { 0 }, strips (self, r, 2), strips (self, r, 3), { 0 },
+                                          { 256, 256, 0.25, 0.25 }, { 128, 128, 0.25, 0.25 } };
+
+  memcpy (out, ways, sizeof ways);
+  easel_cog_vae_default_tiling (self->dry.vae, &out[3]);
 }
 
-gboolean
-cog_plan_make (CogPipeline *self, CogRecipe *r, int attempt, EaselPlan *plan, gboolean *keep_encoder, GError **error)
+GArray *
+cog_plans (CogPipeline *self, CogRecipe *r, GError **error)
 {
-  const guint64 limit = easel_plan_budget (self->device, 0);
-  EaselCogTiling tilings[6] = { { 0 }, strips (self, r, 2), strips (self, r, 3), { 0 }, { 256, 256, 0.25, 0.25 },
-                                { 128, 128, 0.25, 0.25 } };
-  guint64 encoder, models;
-  gboolean fits = TRUE;
+  const guint64 budget = easel_plan_budget (self->device, self->used_before);
+  g_autoptr (GArray) plans = easel_plans_new ();
+  EaselCogTiling ways[MAX_WAYS];
 
-  *plan = (EaselPlan){ .steps = r->settings->steps, .width = r->settings->width, .height = r->settings->height,
-                       .frames = r->settings->frames };
-  easel_cog_vae_default_tiling (self->dry.vae, &tilings[3]);
-  for (gsize i = 0; i < G_N_ELEMENTS (tilings); i++)
+  ways_to_decode (self, r, ways);
+  for (int i = 0; i < MAX_WAYS; i++)
     {
-      if (!makes_sense (self, r, &tilings[i]))
+      EaselPlan way = { .steps = r->settings->steps, .width = r->settings->width, .height = r->settings->height,
+                        .frames = r->settings->frames, .way = i };
+      EaselNeeds needs = { 0 };
+
+      if (!makes_sense (self, r, &ways[i]))
         continue;
-      r->tiling = tilings[i];
-      if (!measure (self, r, plan, error))
-        return FALSE;
-      encoder = easel_weights_held_bytes (self->dry.encoder_weights);
-      models = easel_cog_transformer_weights_bytes (self->dry.transformer);
-      models += easel_cog_vae_weights_bytes (self->dry.vae);
-      *keep_encoder = self->device->maps_weights || encoder + models + plan->activations_bytes <= limit;
-      plan->weights_bytes = *keep_encoder && !self->device->maps_weights ? encoder + models : MAX (encoder, models);
-      plan->peak_bytes = plan->weights_bytes + plan->activations_bytes;
-      fits = plan->peak_bytes <= limit;
-      if (fits && attempt-- == 0)
-        {
-          plan_say (self, r, plan, *keep_encoder);
-          return TRUE;
-        }
+      r->tiling = ways[i];
+      if (!measure (self, r, &way, error))
+        return NULL;
+      way.tile_width = MIN (r->tiling.tile_width, r->settings->width);
+      way.tile_height = MIN (r->tiling.tile_height, r->settings->height);
+      needs.encoder = easel_weights_held_bytes (self->dry.encoder_weights);
+      needs.encoder_blocks = easel_weights_blocks (self->dry.encoder_weights);
+      needs.transformer = easel_weights_held_bytes (self->dry.transformer_weights);
+      needs.transformer_blocks = easel_weights_blocks (self->dry.transformer_weights);
+      needs.vae = easel_cog_vae_weights_bytes (self->dry.vae);
+      easel_plans_add (plans, self->device, budget, &needs, &way);
     }
-  /* Nothing fits what there should be: the smallest is tried once, the device has the last word. */
-  if (!fits && attempt == 0)
+  easel_plans_sort (plans);
+  for (guint i = 0; i < plans->len; i++)
     {
-      plan_say (self, r, plan, *keep_encoder);
-      return TRUE;
+      EaselPlan *plan = &g_array_index (plans, EaselPlan, i);
+
+      plan->summary = say (self, r, plan);
     }
-  g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY,
-               "Not enough memory for %d frames of %d × %d pixels, even in tiles; choose fewer frames or a smaller "
-               "size",
-               plan->frames, plan->width, plan->height);
-  return FALSE;
+  return g_steal_pointer (&plans);
+}
+
+void
+cog_plan_apply (CogPipeline *self, CogRecipe *r, const EaselPlan *plan)
+{
+  EaselCogTiling ways[MAX_WAYS];
+
+  ways_to_decode (self, r, ways);
+  r->tiling = ways[plan->way];
+  r->exclusive = plan->takes_turns;
+  if (!easel_plan_serves (self->blocks_streamed, plan->blocks_streamed))
+    {
+      cog_parts_drop_models (&self->real);
+      self->blocks_streamed = plan->blocks_streamed;
+    }
+  if (self->encoder_streamed != plan->encoder_streamed)
+    {
+      cog_parts_drop_encoder (&self->real);
+      self->encoder_streamed = plan->encoder_streamed;
+    }
 }

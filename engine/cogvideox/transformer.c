@@ -214,7 +214,11 @@ easel_cog_transformer_new (JsonObject *config, EaselWeights *weights, EaselDevic
     }
   self->blocks = g_new0 (CogBlock, c->layers);
   for (int i = 0; i < c->layers; i++)
-    take_block (&self->blocks[i], c, weights, i);
+    {
+      easel_weights_begin_block (weights, i, c->layers);
+      take_block (&self->blocks[i], c, weights, i);
+      easel_weights_end_block (weights);
+    }
   self->norm_final = take_norm (weights, c->norm_affine, C, "norm_final", "");
   self->norm_out = take_norm (weights, c->norm_affine, C, "norm_out", ".norm");
   self->modulate_out = take_linear (weights, 2 * C, T, TRUE, "norm_out.linear");
@@ -238,12 +242,6 @@ const EaselCogConfig *
 easel_cog_transformer_config (EaselCogTransformer *self)
 {
   return &self->config;
-}
-
-guint64
-easel_cog_transformer_weights_bytes (EaselCogTransformer *self)
-{
-  return easel_weights_held_bytes (self->weights);
 }
 
 /* ------------------------------------------------------------------------------------------------------- context */

@@ -33,7 +33,6 @@ EaselCogTransformer *easel_cog_transformer_new (JsonObject *config, EaselWeights
 void easel_cog_transformer_free (EaselCogTransformer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselCogTransformer, easel_cog_transformer_free)
 const EaselCogConfig *easel_cog_transformer_config (EaselCogTransformer *self);
-guint64 easel_cog_transformer_weights_bytes (EaselCogTransformer *self);
 
 /* What does not change between the steps of a job: the projected text and the positions. Lives in the arena from which
  * it was made. */

@@ -310,9 +310,21 @@ easel_engine_plan (EaselEngine *self, EaselRequest *request, EaselPlan *out, GEr
   if (!slot)
     return FALSE;
   g_autoptr (EaselRequest) resolved = resolve_in (slot, request, error);
-  gboolean fine = resolved && slot->pipeline->klass->plan (slot->pipeline, resolved, out, error);
+  gboolean fine = resolved && easel_pipeline_plan (slot->pipeline, resolved, out, error);
   g_mutex_unlock (&slot->lock);
   return fine;
+}
+
+GArray *
+easel_engine_plans (EaselEngine *self, EaselRequest *request, GError **error)
+{
+  Slot *slot = borrow_slot (self, request, error);
+  if (!slot)
+    return NULL;
+  g_autoptr (EaselRequest) resolved = resolve_in (slot, request, error);
+  GArray *plans = resolved ? slot->pipeline->klass->plans (slot->pipeline, resolved, error) : NULL;
+  g_mutex_unlock (&slot->lock);
+  return plans;
 }
 
 /* ---- time left ---- */
@@ -342,7 +354,7 @@ expect_costs (EaselEngine *self, EaselRequest *resolved)
     }
   EaselPlan plan = { 0 };
   EaselPipeline *pipeline = self->working.pipeline;
-  if (pipeline->klass->plan (pipeline, resolved, &plan, NULL) && plan.step_flops > 0)
+  if (easel_pipeline_plan (pipeline, resolved, &plan, NULL) && plan.step_flops > 0)
     {
       costs.cost[EASEL_PHASE_ENCODING_TEXT] = plan.encode_flops;
       costs.cost[EASEL_PHASE_DENOISING] = plan.step_flops * steps;

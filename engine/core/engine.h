@@ -40,6 +40,8 @@ void easel_engine_wait (EaselEngine *self, EaselJob *job);
 /* Plans without running; blocking (it opens the model's configuration, no weights), any thread, also while a job runs.
  * *out is to be cleared with easel_plan_clear(). */
 gboolean easel_engine_plan (EaselEngine *self, EaselRequest *request, EaselPlan *out, GError **error);
+/* All ways to do it, an array of EaselPlan in the order in which they are tried; g_array_unref. */
+GArray *easel_engine_plans (EaselEngine *self, EaselRequest *request, GError **error);
 /* Fills the defaults of a request for its model; blocking, any thread. */
 EaselRequest *easel_engine_resolve (EaselEngine *self, EaselRequest *request, GError **error);
 

@@ -23,6 +23,18 @@ easel_plan_clear (EaselPlan *plan)
   *plan = (EaselPlan){ 0 };
 }
 
+gboolean
+easel_pipeline_plan (EaselPipeline *self, EaselRequest *resolved, EaselPlan *out, GError **error)
+{
+  GArray *plans = self->klass->plans (self, resolved, error);
+  if (!plans)
+    return FALSE;
+  *out = g_array_index (plans, EaselPlan, 0);
+  out->summary = g_strdup (out->summary);
+  g_array_unref (plans);
+  return TRUE;
+}
+
 EaselRequest *
 easel_request_as_done (EaselRequest *resolved, int stopped_after, int reused, GError **error)
 {

@@ -23,7 +23,12 @@ typedef struct
   int steps, width, height, frames;
   int tile_width, tile_height; /* pixels decoded at a time; 0: everything at once */
   gboolean takes_turns;        /* the text encoder and the other models are not in memory together */
-  char *summary;              /* a sentence for the person */
+  gboolean encoder_streamed;   /* and it is read block by block */
+  int blocks_streamed;         /* of the transformer, that take turns on the device; 0: all stay */
+  guint64 streamed_bytes;      /* what these copy for a step */
+  gboolean fits;               /* what the device gives */
+  int way;                     /* the pipeline's: which of its ways to decode, the best first */
+  char *summary;               /* a sentence for the person */
 } EaselPlan;
 void easel_plan_clear (EaselPlan *plan);
 
@@ -70,12 +75,16 @@ typedef struct
   void (*rules) (EaselPipeline *self, EaselModelRules *out);
   /* How much of the request's prompt the model sees; it need not be resolved. BAD_REQUEST: not UTF-8, too long. */
   gboolean (*meter) (EaselPipeline *self, EaselRequest *request, EaselTokenMeter *out, GError **error);
-  gboolean (*plan) (EaselPipeline *self, EaselRequest *resolved, EaselPlan *out, GError **error);
+  /* Every way to do the job, an array of EaselPlan in the order in which they are tried (g_array_unref). */
+  GArray *(*plans) (EaselPipeline *self, EaselRequest *resolved, GError **error);
   /* One picture or clip: `resolved` has count 1 and a seed; the engine sets the picture's request. Engine thread only.
    * CANCELLED, NO_MEMORY, DAMAGED, …; *out untouched on failure. */
   gboolean (*run) (EaselPipeline *self, EaselRequest *resolved, EaselJob *job, EaselPicture **out, GError **error);
   void (*free) (EaselPipeline *self);
 } EaselPipelineClass;
+
+/* The plan that is tried first; easel_plan_clear. */
+gboolean easel_pipeline_plan (EaselPipeline *self, EaselRequest *resolved, EaselPlan *out, GError **error);
 
 /* For run(): the request as it was carried out when not all steps were taken (easel_job_finish_early()) or some used
  * the work of others; 0: neither. Caller unrefs. */

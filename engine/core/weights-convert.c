@@ -138,7 +138,7 @@ find_kept (EaselConvertedWeights *self, const char *name, const EaselTensor *lik
 
 void
 easel_converted_weights_place (EaselConvertedWeights *self, EaselStream *s, const char *name, EaselTensor dst,
-                               const EaselTensor *src)
+                               const EaselTensor *src, gboolean stays)
 {
   EaselTensor codes, scales;
   if (find_kept (self, name, &dst, &codes, &scales))
@@ -149,9 +149,9 @@ easel_converted_weights_place (EaselConvertedWeights *self, EaselStream *s, cons
   else
     {
       easel_upload_weight (s, dst, src->data, src->dtype);
-      self->anything_new = TRUE;
+      self->anything_new = self->anything_new || stays;
     }
-  if (!self->path)
+  if (!self->path || !stays)
     return;
   Placed *placed = g_new0 (Placed, 1);
   placed->name = g_strdup (name);

@@ -5,9 +5,9 @@
 
 #include "engine/core/json.h"
 
-#define MAX_SHARDS 1000
 #define ALIGNMENT 256            /* of uploaded tensors */
 #define RANDOM_SLAB ((gsize) 32 << 20) /* when nobody knows what will be asked for */
+#define LARGE ((gsize) 16 << 20)
 #define SLAB ((gsize) 256 << 20) /* a device is asked for memory in pieces of this size: few, and hardly rounded up */
 
 typedef struct
@@ -17,6 +17,7 @@ typedef struct
   EaselSafetensors *file;    /* borrowed from `files`; NULL when random */
   gboolean used;
   gboolean scaled;           /* 8 bits on the device, scales behind them */
+  gboolean table;            /* rows are fetched from the host, see easel_weights_take_table() */
 } Slot;
 
 /* How a tensor is wanted. */
@@ -25,6 +26,7 @@ typedef enum
   AS_STORED,
   AS_MATRIX,
   AS_PRODUCT,
+  AS_TABLE,
 } Use;
 
 typedef struct
@@ -44,7 +46,11 @@ struct EaselWeights
   GPtrArray *random_names;
   EaselDevice *device;
   EaselStream *stream; /* for uploads, until they are done; NULL on a device that maps */
-  GArray *slabs;       /* Slab; the last one has room left, perhaps */
+  GArray *slabs;       /* Slab */
+  EaselStreamedWeights *streamed; /* or NULL: all of them stay */
+  EaselWeightBlocks blocks;
+  guint64 block_bytes; /* of the block that is being taken */
+  gboolean in_block;
   guint64 expected, asked; /* bytes of all slabs: as they shall be, as they are */
   EaselDtype compute;  /* EASEL_N_DTYPES: the device's */
   GError *error;       /* the first problem of take */
@@ -128,158 +134,6 @@ make_random (EaselWeights *self, const char *name, int n_dims, const gint64 *sha
   return slot;
 }
 
-/* ---- finding the files of a component ---- */
-
-/* A name of a file inside the folder, and nothing else. */
-static gboolean
-is_plain_name (const char *name)
-{
-  return g_str_has_suffix (name, ".safetensors") && name[0] != '.' && !strpbrk (name, "/\\") && strlen (name) < 256;
-}
-
-static gint
-compare_names (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
-/* The shards an index names: sorted, each once. NULL with an error. */
-static GPtrArray *
-index_shards (const char *path, JsonObject *index, GError **error)
-{
-  JsonNode *node = json_object_get_member (index, "weight_map");
-  if (!node || !JSON_NODE_HOLDS_OBJECT (node))
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s is damaged: it has no weight_map.", path);
-      return NULL;
-    }
-  g_autoptr (GPtrArray) shards = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
-  JsonObjectIter iter;
-  const char *tensor;
-  JsonNode *value;
-  json_object_iter_init (&iter, json_node_get_object (node));
-  while (json_object_iter_next (&iter, &tensor, &value))
-    {
-      const char *name = NULL;
-      if (JSON_NODE_HOLDS_VALUE (value) && json_node_get_value_type (value) == G_TYPE_STRING)
-        name = json_node_get_string (value);
-      if (!name || !is_plain_name (name))
-        {
-          g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED,
-                       "%s is damaged: for \"%.200s\" it names no safetensors file of its folder.", path, tensor);
-          return NULL;
-        }
-      if (g_hash_table_contains (seen, name))
-        continue;
-      char *copy = g_strdup (name);
-      g_hash_table_add (seen, copy);
-      g_ptr_array_add (shards, copy);
-    }
-  if (shards->len == 0 || shards->len > MAX_SHARDS)
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_DAMAGED, "%s is damaged: it names %u files.", path, shards->len);
-      return NULL;
-    }
-  g_ptr_array_sort (shards, compare_names);
-  return g_steal_pointer (&shards);
-}
-
-/* The paths of a sharded set. NULL without an error when the index or all of its shards are absent: another variant was
- * downloaded. *index receives the index. */
-static GPtrArray *
-find_sharded (const char *dir, const char *index_name, JsonObject **index, GError **error)
-{
-  g_autofree char *path = g_build_filename (dir, index_name, NULL);
-  if (!g_file_test (path, G_FILE_TEST_EXISTS))
-    return NULL;
-  g_autoptr (JsonObject) object = easel_json_load (path, error);
-  g_autoptr (GPtrArray) shards = object ? index_shards (path, object, error) : NULL;
-  if (!shards)
-    return NULL;
-  g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
-  const char *missing = NULL;
-  guint n_missing = 0;
-  for (guint i = 0; i < shards->len; i++)
-    {
-      char *shard = g_build_filename (dir, shards->pdata[i], NULL);
-      g_ptr_array_add (paths, shard);
-      if (!g_file_test (shard, G_FILE_TEST_EXISTS))
-        {
-          n_missing++;
-          missing = missing ? missing : shards->pdata[i];
-        }
-    }
-  if (n_missing == shards->len)
-    return NULL;
-  if (n_missing > 0)
-    {
-      g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND,
-                   "%s: %u of %u weight files are missing, the first is %s. Download the model again.", dir, n_missing,
-                   shards->len, missing);
-      return NULL;
-    }
-  *index = g_steal_pointer (&object);
-  return g_steal_pointer (&paths);
-}
-
-/* The files of one stem and one variant ("" for the plain one); NULL without an error when there are none. */
-static GPtrArray *
-find_set (const char *dir, const char *stem, const char *variant, JsonObject **index, GError **error)
-{
-  const char *dot = *variant ? "." : "";
-  g_autofree char *single = g_strconcat (stem, dot, variant, ".safetensors", NULL);
-  g_autofree char *path = g_build_filename (dir, single, NULL);
-  if (g_file_test (path, G_FILE_TEST_EXISTS))
-    {
-      GPtrArray *paths = g_ptr_array_new_with_free_func (g_free);
-      g_ptr_array_add (paths, g_steal_pointer (&path));
-      return paths;
-    }
-  GError *local = NULL;
-  /* transformers and diffusers put the variant after "index"; some repositories have it before. */
-  g_autofree char *after = g_strconcat (stem, ".safetensors.index", dot, variant, ".json", NULL);
-  GPtrArray *paths = find_sharded (dir, after, index, &local);
-  if (!paths && !local && *variant)
-    {
-      g_autofree char *before = g_strconcat (stem, dot, variant, ".safetensors.index.json", NULL);
-      paths = find_sharded (dir, before, index, &local);
-    }
-  if (local)
-    g_propagate_error (error, local);
-  return paths;
-}
-
-GPtrArray *
-easel_weights_find_files (const char *dir, const char *variant, JsonObject **index, GError **error)
-{
-  static const char *const STEMS[] = { "diffusion_pytorch_model", "model" };
-  const char *variants[] = { variant ? variant : "", "", "bf16", "fp16" };
-  g_autoptr (JsonObject) found_index = NULL;
-  for (guint v = 0; v < G_N_ELEMENTS (variants); v++)
-    for (guint s = 0; s < G_N_ELEMENTS (STEMS); s++)
-      {
-        GError *local = NULL;
-        GPtrArray *paths = find_set (dir, STEMS[s], variants[v], &found_index, &local);
-        if (local)
-          {
-            g_propagate_error (error, local);
-            return NULL;
-          }
-        if (paths)
-          {
-            if (index)
-              *index = g_steal_pointer (&found_index);
-            return paths;
-          }
-      }
-  g_set_error (error, EASEL_ERROR, EASEL_ERROR_NOT_FOUND,
-               "%s has no weights: neither diffusion_pytorch_model.safetensors nor model.safetensors nor shards of "
-               "them. Download the model again.",
-               dir);
-  return NULL;
-}
-
 /* What the index promises must be in the files. */
 static gboolean
 check_index (EaselWeights *self, JsonObject *index, GError **error)
@@ -330,6 +184,8 @@ forget_uploads (EaselWeights *self)
     ((Slot *) value)->uploaded = NULL;
   if (self->converted)
     easel_converted_weights_forget (self->converted);
+  if (self->streamed)
+    easel_streamed_weights_forget (self->streamed);
   if (self->stream)
     easel_stream_close (&self->stream);
   for (guint i = 0; i < self->slabs->len; i++)
@@ -366,6 +222,14 @@ easel_weights_set_products (EaselWeights *self, EaselDtype dtype)
 }
 
 void
+easel_weights_set_streamed (EaselWeights *self, int n_streamed, guint64 room, gboolean once)
+{
+  g_clear_pointer (&self->streamed, easel_streamed_weights_free);
+  if (n_streamed > 0)
+    self->streamed = easel_streamed_weights_new (n_streamed, room, once);
+}
+
+void
 easel_weights_set_cache (EaselWeights *self, const char *folder)
 {
   g_free (self->cache);
@@ -384,6 +248,7 @@ easel_weights_free (EaselWeights *self)
   if (!self)
     return;
   forget_uploads (self);
+  easel_streamed_weights_free (self->streamed);
   g_hash_table_unref (self->slots);
   g_clear_pointer (&self->random_names, g_ptr_array_unref);
   easel_random_weights_free (self->random);
@@ -407,28 +272,47 @@ static gsize
 uploaded_bytes (const Slot *slot, EaselDtype compute)
 {
   const gsize count = (gsize) easel_tensor_count (&slot->mapped);
+  if (slot->table)
+    return 0;
   if (slot->scaled)
     return aligned (count) + aligned ((gsize) slot->mapped.shape[0] * sizeof (float));
   return aligned (count * easel_dtype_size (compute));
 }
 
-/* Room for a tensor on the device; a new slab is as large as what is left to upload, within SLAB. */
+/* Bytes that will still be asked for, as far as anybody knows. */
+static gsize
+bytes_left (EaselWeights *self, EaselDtype compute)
+{
+  GHashTableIter iter;
+  gpointer value;
+  gsize left = self->random ? RANDOM_SLAB : 0;
+  if (self->expected > self->asked)
+    return self->expected - self->asked;
+  if (self->streamed)
+    return 0; /* most of what is not there yet will not stay */
+  g_hash_table_iter_init (&iter, self->slots);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    if (!((Slot *) value)->uploaded)
+      left += uploaded_bytes (value, compute);
+  return left;
+}
+
+/* Room for a tensor on the device: in a slab that has some, else in a new one as large as what is left to upload,
+ * within SLAB. A large tensor gets one of its own, so that small ones fill the end of the slab before. */
 static EaselStatus
 find_room (EaselWeights *self, gsize bytes, EaselDtype compute, void **out)
 {
-  Slab *last = self->slabs->len ? &g_array_index (self->slabs, Slab, self->slabs->len - 1) : NULL;
-  if (!last || last->bytes - last->used < bytes)
+  Slab *found = NULL;
+  for (guint i = 0; i < self->slabs->len && !found; i++)
     {
-      GHashTableIter iter;
-      gpointer value;
-      gsize left = self->random ? RANDOM_SLAB : 0;
-      g_hash_table_iter_init (&iter, self->slots);
-      while (g_hash_table_iter_next (&iter, NULL, &value))
-        if (!((Slot *) value)->uploaded)
-          left += uploaded_bytes (value, compute);
-      if (self->expected > self->asked)
-        left = self->expected - self->asked;
-      Slab slab = { .bytes = MAX (bytes, MIN (left, SLAB)) };
+      Slab *slab = &g_array_index (self->slabs, Slab, i);
+      if (slab->bytes - slab->used >= bytes)
+        found = slab;
+    }
+  if (!found)
+    {
+      const gboolean own = bytes > LARGE && self->slabs->len > 0;
+      Slab slab = { .bytes = own ? bytes : MAX (bytes, MIN (bytes_left (self, compute), SLAB)) };
       void *base = NULL;
       EaselStatus status = easel_device_alloc (self->device, slab.bytes, &base);
       if (status != EASEL_STATUS_OK)
@@ -436,10 +320,10 @@ find_room (EaselWeights *self, gsize bytes, EaselDtype compute, void **out)
       slab.base = base;
       self->asked += slab.bytes;
       g_array_append_val (self->slabs, slab);
-      last = &g_array_index (self->slabs, Slab, self->slabs->len - 1);
+      found = &g_array_index (self->slabs, Slab, self->slabs->len - 1);
     }
-  *out = last->base + last->used;
-  last->used += bytes;
+  *out = found->base + found->used;
+  found->used += bytes;
   return EASEL_STATUS_OK;
 }
 
@@ -455,6 +339,13 @@ upload (EaselWeights *self, Slot *slot, const char *name, EaselTensor *tensor, g
 {
   void *memory = NULL;
   EaselStatus status = EASEL_STATUS_OK;
+  if (self->streamed && easel_streamed_weights_taking (self->streamed))
+    {
+      status = easel_streamed_weights_place (self->streamed, self->device, self->converted, name, &slot->mapped, bytes,
+                                             aligned (easel_tensor_bytes (tensor)), tensor);
+      slot->uploaded = tensor->data;
+      return status;
+    }
   /* The arena of this stream is never used; it only orders the copies. */
   if (!self->stream)
     status = easel_stream_open (self->device, 256, &self->stream);
@@ -468,7 +359,7 @@ upload (EaselWeights *self, Slot *slot, const char *name, EaselTensor *tensor, g
   else
     {
       tensor->scales = (float *) ((char *) memory + aligned (easel_tensor_bytes (tensor)));
-      easel_converted_weights_place (self->converted, self->stream, name, *tensor, &slot->mapped);
+      easel_converted_weights_place (self->converted, self->stream, name, *tensor, &slot->mapped, TRUE);
     }
   return self->stream->status;
 }
@@ -478,7 +369,10 @@ static EaselTensor
 place (EaselWeights *self, Slot *slot, const char *name, Use use)
 {
   EaselTensor tensor = slot->mapped;
-  if (use != AS_STORED)
+  slot->table = use == AS_TABLE && easel_weights_keeps_tables (self);
+  if (slot->table)
+    return tensor;
+  if (use == AS_MATRIX || use == AS_PRODUCT)
     tensor = easel_tensor_as (tensor, tensor.shape[0], easel_tensor_count (&tensor) / tensor.shape[0]);
   slot->scaled = use == AS_PRODUCT && can_be_scaled (self, &tensor);
   if (slot->scaled)
@@ -564,8 +458,11 @@ take (EaselWeights *self, gboolean optional, Use use, int n_dims, const gint64 *
                                  easel_safetensors_path (slot->file), name, easel_dtype_name (slot->mapped.dtype));
       return EASEL_NO_TENSOR;
     }
+  EaselTensor tensor = place (self, slot, name, use);
+  if (self->in_block && !slot->used)
+    self->block_bytes += uploaded_bytes (slot, self->compute < EASEL_N_DTYPES ? self->compute : slot->mapped.dtype);
   slot->used = TRUE;
-  return place (self, slot, name, use);
+  return tensor;
 }
 
 EaselTensor
@@ -606,6 +503,65 @@ easel_weights_take_product (EaselWeights *self, int n_dims, const gint64 *shape,
   EaselTensor tensor = take (self, FALSE, AS_PRODUCT, n_dims, shape, name, args);
   va_end (args);
   return tensor;
+}
+
+EaselTensor
+easel_weights_take_table (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
+{
+  va_list args;
+  va_start (args, name);
+  EaselTensor tensor = take (self, FALSE, AS_TABLE, n_dims, shape, name, args);
+  va_end (args);
+  return tensor;
+}
+
+gboolean
+easel_weights_keeps_tables (EaselWeights *self)
+{
+  return self->device || self->compute < EASEL_N_DTYPES;
+}
+
+/* ---- blocks ---- */
+
+void
+easel_weights_begin_block (EaselWeights *self, int i, int n)
+{
+  self->in_block = TRUE;
+  self->block_bytes = 0;
+  self->blocks.n = n;
+  if (self->streamed)
+    easel_streamed_weights_begin (self->streamed, i, n);
+}
+
+void
+easel_weights_end_block (EaselWeights *self)
+{
+  EaselWeightBlocks *b = &self->blocks;
+  self->in_block = FALSE;
+  b->largest = MAX (b->largest, self->block_bytes);
+  b->smallest = b->smallest ? MIN (b->smallest, self->block_bytes) : self->block_bytes;
+  if (self->streamed)
+    easel_streamed_weights_end (self->streamed);
+}
+
+void
+easel_weights_enter_block (EaselWeights *self, EaselStream *s, int i)
+{
+  if (self->streamed)
+    easel_streamed_weights_enter (self->streamed, s, i);
+}
+
+void
+easel_weights_leave_block (EaselWeights *self, EaselStream *s, int i)
+{
+  if (self->streamed)
+    easel_streamed_weights_leave (self->streamed, s, i);
+}
+
+EaselWeightBlocks
+easel_weights_blocks (EaselWeights *self)
+{
+  return self->blocks;
 }
 
 gboolean

@@ -63,6 +63,28 @@ void easel_weights_expect_bytes (EaselWeights *self, guint64 bytes);
 void easel_weights_free (EaselWeights *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (EaselWeights, easel_weights_free)
 
+/* Lets n_streamed of the blocks, evenly spread, take turns in two places of `room` bytes (the largest block's) on the
+ * device; all others stay there. once: for a model that is run a few times and put out, whose blocks are read from
+ * their files each time; else they wait in page-locked memory. 0: all stay, which is so without this. Before the first
+ * take; nothing on a device that maps weights. */
+void easel_weights_set_streamed (EaselWeights *self, int n_streamed, guint64 room, gboolean once);
+
+/* Tensors taken between begin and end belong to block i of n. */
+void easel_weights_begin_block (EaselWeights *self, int i, int n);
+void easel_weights_end_block (EaselWeights *self);
+/* Around every use of block i's tensors on a stream: waits until they are there; lets the next block come when the
+ * stream is through with them. The host does not wait but for files. Problems are the stream's. */
+void easel_weights_enter_block (EaselWeights *self, EaselStream *s, int i);
+void easel_weights_leave_block (EaselWeights *self, EaselStream *s, int i);
+
+/* What the blocks taken so far need on a device. */
+typedef struct
+{
+  int n;
+  guint64 largest, smallest; /* bytes */
+} EaselWeightBlocks;
+EaselWeightBlocks easel_weights_blocks (EaselWeights *self);
+
 /* A builder in the style of EaselFields: the first problem sticks, check once at the end with easel_weights_done().
  * Gives EASEL_NO_TENSOR after a problem. The name may hold printf conversions. Counts the tensor as used.
  *   w = easel_weights_take (weights, EASEL_SHAPE (n, k), "blocks.%d.attn.weight", i); */
@@ -81,6 +103,11 @@ EaselTensor easel_weights_take_matrix (EaselWeights *self, int n_dims, const gin
  * so nothing is won, and an error there is one of every token): what SmoothQuant, Q-DiT and ViDiT-Q keep as well. */
 EaselTensor easel_weights_take_product (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
     G_GNUC_PRINTF (4, 5);
+/* A table whose rows are looked up (embeddings): where weights are uploaded it stays on the host, in the dtype of the
+ * file, and rows are fetched when they are wanted: see easel_encoder_embed(). */
+EaselTensor easel_weights_take_table (EaselWeights *self, int n_dims, const gint64 *shape, const char *name, ...)
+    G_GNUC_PRINTF (4, 5);
+gboolean easel_weights_keeps_tables (EaselWeights *self); /* on the host while the rest is uploaded */
 gboolean easel_weights_has (EaselWeights *self, const char *name, ...) G_GNUC_PRINTF (2, 3);
 
 /* TRUE when all that was asked for was there and has arrived; else moves the error out. */

@@ -170,6 +170,7 @@ sana_trunk_block (const SanaTrunk *self, EaselStream *s, const EaselSanaContext 
 
   if (!easel_stream_ok (s))
     return;
+  easel_weights_enter_block (self->weights, s, i);
   /* 1. shift, scale, gate of the attention and of the feed-forward, each [g, C] f32 */
   for (int j = 0; j < 6; j++)
     m[j] = easel_tensor_of ((float *) modulation.data + ((gsize) i * 6 + j) * g * C, EASEL_DTYPE_F32, g, C);
@@ -208,4 +209,5 @@ sana_trunk_block (const SanaTrunk *self, EaselStream *s, const EaselSanaContext 
   easel_depthwise_glu (s, .x = wide, .w = b->depth.w, .bias = b->depth.b, .y = gated);
   easel_linear (s, .x = gated, .w = b->point.w, .gate = m[5], .residual = x, .y = x);
   easel_stream_release (s, mark);
+  easel_weights_leave_block (self->weights, s, i);
 }

@@ -146,7 +146,8 @@ static gboolean
 run_model_again (const SanaDenoise *self, EaselStream *s, EaselSanaContext *context, Loop *l, int i, EaselJob *job,
                  GError **error)
 {
-  if (!l->graph && i == 1 && easel_sampler_n_evaluations (self->sampler) >= WORTH_RECORDING && easel_graph_begin (s))
+  if (!l->graph && i == 1 && !self->streamed && easel_sampler_n_evaluations (self->sampler) >= WORTH_RECORDING
+      && easel_graph_begin (s))
     {
       const size_t mark = easel_stream_mark (s);
       g_autoptr (GError) problem = NULL;

@@ -23,6 +23,7 @@ typedef struct
   const guint8 *mask;      /* host [n, n_text] */
   int h, w;                /* of the latents */
   double guidance;         /* classifier-free (n = 2), or what the model is told (guidance_embeds) */
+  gboolean streamed;       /* blocks of the transformer take turns on the device: a step cannot be recorded */
   gboolean trigflow;       /* SanaSprintPipeline: the sampler says what the network is asked */
   double pag_scale;        /* perturbed-attention guidance, 0: none */
   const gboolean *perturbed; /* [layers]: blocks it perturbs */

@@ -237,6 +237,7 @@ sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *s, const SanaR
   /* 3. Denoise: noise from the seed, then the sampler's from the same generator. */
   denoise = (SanaDenoise){ .transformer = parts->transformer, .sampler = r->sampler, .text = text, .mask = mask, .h = h,
                            .w = w, .guidance = r->settings->guidance, .trigflow = self->sprint,
+                           .streamed = !dry && self->blocks_streamed > 0,
                            .stop_after = dry ? 0 : r->settings->stop_after, .stopped_after = &result->stopped_after };
   if (!dry)
     denoise.rng = rng = easel_rng_new (g_strcmp0 (r->settings->noise, "cuda") == 0 ? EASEL_RNG_CUDA : EASEL_RNG_CPU,

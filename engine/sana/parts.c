@@ -3,6 +3,7 @@
  * The three models of a folder, opened when first needed.
  */
 #include "engine/core/devices.h"
+#include "engine/core/plans.h"
 #include "engine/sana/pipeline-private.h"
 
 /* expected: bytes of the weights, when the dry copy has counted them. */
@@ -50,6 +51,8 @@ sana_parts_load_encoder (SanaPipeline *self, SanaParts *parts, GError **error)
   if (!(weights = easel_model_folder_component (self->folder, "text_encoder", self->variant, &config, error)))
     return FALSE;
   parts->encoder_act = choose (self, weights, TRUE, dry->encoder ? easel_weights_held_bytes (dry->encoder_weights) : 0);
+  if (self->encoder_streamed && parts == &self->real)
+    easel_plan_hold (weights, dry->encoder_weights, easel_weights_blocks (dry->encoder_weights).n, TRUE);
   parts->encoder = easel_gemma2_new (config, weights, parts->device, error);
   parts->encoder_weights = parts->encoder ? weights : NULL;
   return parts->encoder != NULL;
@@ -67,8 +70,11 @@ sana_parts_load_transformer (SanaPipeline *self, SanaParts *parts, GError **erro
   if (!(weights = easel_model_folder_component (self->folder, "transformer", self->variant, &config, error)))
     return FALSE;
   parts->transformer_act = choose (
-      self, weights, FALSE, dry->transformer ? easel_sana_transformer_weights_bytes (dry->transformer) : 0);
+      self, weights, FALSE, dry->transformer ? easel_weights_held_bytes (dry->transformer_weights) : 0);
+  if (self->blocks_streamed > 0 && parts == &self->real)
+    easel_plan_hold (weights, dry->transformer_weights, self->blocks_streamed, FALSE);
   parts->transformer = easel_sana_transformer_new (config, weights, parts->device, error);
+  parts->transformer_weights = parts->transformer ? weights : NULL;
   return parts->transformer != NULL;
 }
 
@@ -100,6 +106,7 @@ void
 sana_parts_drop_models (SanaParts *parts)
 {
   g_clear_pointer (&parts->transformer, easel_sana_transformer_free);
+  parts->transformer_weights = NULL;
   g_clear_pointer (&parts->vae, easel_dcae_free);
 }
 

@@ -20,7 +20,7 @@ typedef struct
   EaselSanaTransformer *transformer;
   EaselDcae *vae;
   EaselGemma2 *encoder;
-  EaselWeights *encoder_weights; /* borrowed from encoder */
+  EaselWeights *encoder_weights, *transformer_weights; /* borrowed from these */
   EaselDtype encoder_act, transformer_act, vae_act; /* what each computes in, once it is opened */
 } SanaParts;
 
@@ -49,6 +49,8 @@ typedef struct
   const char *variant;      /* of the weights: "bf16", "fp16" or NULL */
   char *precision;          /* what the parts were opened for: "bf16", …, NULL as they were trained */
   SanaParts real, dry;
+  int blocks_streamed;       /* of the real transformer, as the plan wanted when it was opened */
+  gboolean encoder_streamed; /* the real one */
   GQueue texts;             /* of SanaText, the last used first */
   guint encodings;          /* how often the text encoder has run for a job (tests) */
 } SanaPipeline;
@@ -96,8 +98,9 @@ typedef struct
 gboolean sana_generate (SanaPipeline *self, SanaParts *parts, EaselStream *stream, const SanaRecipe *recipe,
                         EaselJob *job, SanaResult *result, GError **error);
 
-/* Plans `recipe`: chooses its last members and measures. attempt: 0 the best plan that fits, 1 the next one in memory,
- * …; FALSE with NO_MEMORY when there is none left. */
-gboolean sana_plan_make (SanaPipeline *self, SanaRecipe *recipe, int attempt, EaselPlan *plan, GError **error);
+/* Every way to make `recipe`, measured, in the order in which they are tried: array of EaselPlan. */
+GArray *sana_plans (SanaPipeline *self, SanaRecipe *recipe, GError **error);
+/* Chooses the recipe's last members, and puts out models that were opened for another way. */
+void sana_plan_apply (SanaPipeline *self, SanaRecipe *recipe, const EaselPlan *plan);
 
 G_END_DECLS

@@ -3,6 +3,7 @@
  * The two pipeline classes: opening a folder, the rules of a request, running it.
  */
 #include "engine/core/devices.h"
+#include "engine/core/plans.h"
 #include "engine/sana/pipeline-private.h"
 #include "engine/sana/resolution.h"
 
@@ -318,34 +319,44 @@ sana_recipe_clear (SanaRecipe *self)
 
 /* ------------------------------------------------------------------------------------------------------ running */
 
-static gboolean
-pipeline_plan (EaselPipeline *base, EaselRequest *resolved, EaselPlan *out, GError **error)
+static GArray *
+pipeline_plans (EaselPipeline *base, EaselRequest *resolved, GError **error)
 {
   SanaPipeline *self = (SanaPipeline *) base;
   g_auto (SanaRecipe) recipe = { 0 };
+
   sana_set_precision (self, easel_request_settings (resolved)->precision);
-  return sana_recipe_init (&recipe, self, resolved, error)
-         && sana_plan_make (self, &recipe, 0, out, error);
+  return sana_recipe_init (&recipe, self, resolved, error) ? sana_plans (self, &recipe, error) : NULL;
 }
+
+typedef struct
+{
+  SanaPipeline *self;
+  SanaRecipe *recipe;
+  EaselJob *job;
+  SanaResult *result;
+} Attempt;
 
 /* One attempt: the arena is all that a job allocates on the device, and it is allocated here. */
 static gboolean
-run_once (SanaPipeline *self, const SanaRecipe *recipe, const EaselPlan *plan, EaselJob *job, SanaResult *result,
-          GError **error)
+run_once (gpointer data, const EaselPlan *plan, GError **error)
 {
+  Attempt *a = data;
+  SanaPipeline *self = a->self;
   EaselStream *s = NULL;
   gboolean ok;
 
+  sana_plan_apply (self, a->recipe, plan);
   if (easel_stream_open (self->device, plan->activations_bytes, &s) != EASEL_STATUS_OK)
     {
       g_autofree char *size = g_format_size (plan->activations_bytes);
 
       g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY,
-                   "%s could not give the %s that a picture of %d × %d needs", self->device->name, size, recipe->width,
-                   recipe->height);
+                   "%s could not give the %s that a picture of %d × %d needs", self->device->name, size,
+                   a->recipe->width, a->recipe->height);
       return FALSE;
     }
-  ok = sana_generate (self, &self->real, s, recipe, job, result, error);
+  ok = sana_generate (self, &self->real, s, a->recipe, a->job, a->result, error);
   easel_stream_close (&s);
   return ok;
 }
@@ -356,34 +367,24 @@ pipeline_run (EaselPipeline *base, EaselRequest *resolved, EaselJob *job, EaselP
   SanaPipeline *self = (SanaPipeline *) base;
   g_auto (SanaRecipe) recipe = { 0 };
   g_autoptr (EaselPicture) picture = NULL;
+  g_autoptr (GArray) plans = NULL;
+  g_autofree char *said = NULL;
+  SanaResult result = { 0 };
+  Attempt attempt = { self, &recipe, job, &result };
 
   easel_job_report_phase (job, EASEL_PHASE_LOADING);
   sana_set_precision (self, easel_request_settings (resolved)->precision);
   if (!sana_recipe_init (&recipe, self, resolved, error)
-      || !(picture = easel_picture_new (recipe.settings->width, recipe.settings->height, 1, error)))
+      || !(picture = easel_picture_new (recipe.settings->width, recipe.settings->height, 1, error))
+      || !(plans = sana_plans (self, &recipe, error)))
     return FALSE;
-  for (int attempt = 0;; attempt++)
-    {
-      g_autoptr (GError) problem = NULL;
-      EaselPlan plan = { 0 };
-      SanaResult result = { .pixels = picture->rgb };
-      gboolean ok;
-
-      if (!sana_plan_make (self, &recipe, attempt, &plan, error))
-        return FALSE;
-      ok = run_once (self, &recipe, &plan, job, &result, &problem);
-      easel_plan_clear (&plan);
-      if (ok && result.stopped_after > 0
-          && !(picture->request = easel_request_as_done (resolved, result.stopped_after, 0, error)))
-        return FALSE;
-      if (ok)
-        break;
-      if (!g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_NO_MEMORY))
-        {
-          g_propagate_error (error, g_steal_pointer (&problem));
-          return FALSE;
-        }
-    }
+  result.pixels = picture->rgb;
+  said = g_strdup_printf ("Not enough memory for %d × %d pixels, even in tiles; choose a smaller size", recipe.width,
+                          recipe.height);
+  if (!easel_plans_run (plans, run_once, &attempt, said, error)
+      || (result.stopped_after > 0
+          && !(picture->request = easel_request_as_done (resolved, result.stopped_after, 0, error))))
+    return FALSE;
   *out = g_steal_pointer (&picture);
   return TRUE;
 }
@@ -394,7 +395,7 @@ const EaselPipelineClass easel_sana_pipeline_class = {
   .resolve = pipeline_resolve,
   .rules = pipeline_rules,
   .meter = pipeline_meter,
-  .plan = pipeline_plan,
+  .plans = pipeline_plans,
   .run = pipeline_run,
   .free = pipeline_free,
 };
@@ -405,7 +406,7 @@ const EaselPipelineClass easel_sana_sprint_pipeline_class = {
   .resolve = pipeline_resolve,
   .rules = pipeline_rules,
   .meter = pipeline_meter,
-  .plan = pipeline_plan,
+  .plans = pipeline_plans,
   .run = pipeline_run,
   .free = pipeline_free,
 };

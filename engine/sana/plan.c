@@ -3,6 +3,7 @@
  * What a job will need, measured by running it on the dry device.
  */
 #include "engine/core/devices.h"
+#include "engine/core/plans.h"
 #include "engine/sana/pipeline-private.h"
 
 #define WIDE (1 << 20) /* as any picture */
@@ -51,63 +52,65 @@ say (SanaPipeline *self, const SanaRecipe *r, const EaselPlan *plan)
 {
   g_autofree char *note = easel_devices_precision_note (self->device, r->settings->precision);
   g_autofree char *peak = g_format_size (plan->peak_bytes), *weights = g_format_size (plan->weights_bytes);
+  g_autofree char *held = easel_plan_words (plan);
   g_autofree char *tiles = plan->tile_width > 0 ? g_strdup_printf (", decoded in tiles of %d × %d pixels",
                                                                    plan->tile_width, plan->tile_height)
                                                 : g_strdup ("");
 
   return g_strdup_printf ("%d × %d in %d steps: %s of memory, %s of it weights%s%s%s%s", r->width, r->height,
-                          plan->steps, peak, weights, r->exclusive ? ", the text encoder put out after use" : "", tiles,
-                          note ? ", " : "", note ? note : "");
+                          plan->steps, peak, weights, held, tiles, note ? ", " : "", note ? note : "");
 }
 
-static void
-plan_say (SanaPipeline *self, const SanaRecipe *r, EaselPlan *plan)
+GArray *
+sana_plans (SanaPipeline *self, SanaRecipe *r, GError **error)
 {
-  plan->tile_width = MIN (r->tiling.tile_width, r->width);
-  plan->tile_height = MIN (r->tiling.tile_height, r->height);
-  plan->takes_turns = r->exclusive;
-  plan->summary = say (self, r, plan);
-}
+  const guint64 budget = easel_plan_budget (self->device, self->used_before);
+  g_autoptr (GArray) plans = easel_plans_new ();
 
-gboolean
-sana_plan_make (SanaPipeline *self, SanaRecipe *r, int attempt, EaselPlan *plan, GError **error)
-{
-  const guint64 limit = easel_plan_budget (self->device, self->used_before);
-  guint64 encoder, models;
-  gboolean fits = TRUE;
-
-  *plan = (EaselPlan){ .steps = r->settings->steps, .width = r->settings->width, .height = r->settings->height,
-                       .frames = 1 };
   for (gsize i = 0; i < G_N_ELEMENTS (tilings); i++)
     {
+      EaselPlan way = { .steps = r->settings->steps, .width = r->settings->width, .height = r->settings->height,
+                        .frames = 1, .way = (int) i };
+      EaselNeeds needs = { 0 };
+
       if (!makes_sense (r, &tilings[i]))
         continue;
       r->tiling = tilings[i];
-      if (!measure (self, r, plan, error))
-        return FALSE;
-      encoder = easel_weights_held_bytes (self->dry.encoder_weights);
-      models = easel_sana_transformer_weights_bytes (self->dry.transformer) + easel_dcae_weights_bytes (self->dry.vae);
-      /* Mapped weights come and go by pages: what is used at one time counts. */
-      r->exclusive = !self->device->maps_weights && encoder + models + plan->activations_bytes > limit;
-      plan->weights_bytes = self->device->maps_weights || r->exclusive ? MAX (encoder, models) : encoder + models;
-      /* The remembered prompt lies on the host. */
-      if (self->device->maps_weights)
-        plan->weights_bytes += easel_sana_prompt_bytes (self->dry.encoder, r->prompt, self->dry.encoder_act);
-      plan->peak_bytes = plan->weights_bytes + plan->activations_bytes;
-      fits = plan->peak_bytes <= limit;
-      if (fits && attempt-- == 0)
-        {
-          plan_say (self, r, plan);
-          return TRUE;
-        }
+      if (!measure (self, r, &way, error))
+        return NULL;
+      way.tile_width = MIN (r->tiling.tile_width, r->width);
+      way.tile_height = MIN (r->tiling.tile_height, r->height);
+      needs.encoder = easel_weights_held_bytes (self->dry.encoder_weights);
+      needs.encoder_blocks = easel_weights_blocks (self->dry.encoder_weights);
+      needs.transformer = easel_weights_held_bytes (self->dry.transformer_weights);
+      needs.transformer_blocks = easel_weights_blocks (self->dry.transformer_weights);
+      needs.vae = easel_dcae_weights_bytes (self->dry.vae);
+      needs.kept = easel_sana_prompt_bytes (self->dry.encoder, r->prompt, self->dry.encoder_act);
+      easel_plans_add (plans, self->device, budget, &needs, &way);
     }
-  /* Nothing fits what there should be: the smallest is tried once, the device has the last word. */
-  if (!fits && attempt == 0)
+  easel_plans_sort (plans);
+  for (guint i = 0; i < plans->len; i++)
     {
-      plan_say (self, r, plan);
-      return TRUE;
+      EaselPlan *plan = &g_array_index (plans, EaselPlan, i);
+
+      plan->summary = say (self, r, plan);
     }
-  g_set_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY,
-               "Not enough memory for %d × %d pixels, even in tiles; choose a smaller size", r->width, r->height);
-  return FALSE;
+  return g_steal_pointer (&plans);
+}
+
+void
+sana_plan_apply (SanaPipeline *self, SanaRecipe *r, const EaselPlan *plan)
+{
+  r->tiling = tilings[plan->way];
+  r->exclusive = plan->takes_turns;
+  if (!easel_plan_serves (self->blocks_streamed, plan->blocks_streamed))
+    {
+      sana_parts_drop_models (&self->real);
+      self->blocks_streamed = plan->blocks_streamed;
+    }
+  if (self->encoder_streamed != plan->encoder_streamed)
+    {
+      sana_parts_drop_encoder (&self->real);
+      self->encoder_streamed = plan->encoder_streamed;
+    }
 }

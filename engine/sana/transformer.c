@@ -42,12 +42,6 @@ easel_sana_transformer_config (EaselSanaTransformer *self)
   return &self->trunk.config;
 }
 
-guint64
-easel_sana_transformer_weights_bytes (EaselSanaTransformer *self)
-{
-  return easel_weights_held_bytes (self->trunk.weights);
-}
-
 EaselSanaContext *
 easel_sana_context_new (EaselSanaTransformer *self, EaselStream *stream, EaselTensor text, const guint8 *mask, int h,
                         int w, GError **error)

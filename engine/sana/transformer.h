@@ -61,6 +61,4 @@ typedef struct
 gboolean easel_sana_transformer_forward (EaselSanaTransformer *self, EaselStream *stream, EaselSanaContext *context,
                                          const EaselSanaStep *step, EaselTensor out, EaselJob *job, GError **error);
 
-guint64 easel_sana_transformer_weights_bytes (EaselSanaTransformer *self);
-
 G_END_DECLS

@@ -172,7 +172,11 @@ sana_trunk_init (SanaTrunk *self, JsonObject *config, const char *where, EaselWe
   self->caption_norm = easel_weights_take (weights, EASEL_SHAPE (C), "caption_norm.weight");
   self->blocks = g_new0 (SanaBlock, c->layers);
   for (int i = 0; i < c->layers; i++)
-    take_block (&self->blocks[i], c, weights, i);
+    {
+      easel_weights_begin_block (weights, i, c->layers);
+      take_block (&self->blocks[i], c, weights, i);
+      easel_weights_end_block (weights);
+    }
   return TRUE;
 }
 
@@ -292,12 +296,14 @@ sana_trunk_context (const SanaTrunk *self, EaselStream *s, EaselTensor text, con
     {
       const SanaBlock *b = &self->blocks[i];
 
+      easel_weights_enter_block (self->weights, s, i);
       easel_cast (s, .x = b->scale_shift, .y = easel_tensor_rows (context->tables, i, 1));
       easel_linear (s, .x = caption, .w = b->cross_k.w, .bias = b->cross_k.b, .y = context->k[i]);
       easel_linear (s, .x = caption, .w = b->cross_v.w, .bias = b->cross_v.b, .y = context->v[i]);
       if (c->qk_norm)
         easel_norm (s, .kind = EASEL_NORM_RMS, .x = context->k[i], .weight = b->cross_norm_k, .y = context->k[i],
                     .eps = 1e-5f);
+      easel_weights_leave_block (self->weights, s, i);
     }
   if (self->out_scale_shift.data)
     easel_cast (s, .x = self->out_scale_shift, .y = context->out_table);

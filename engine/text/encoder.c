@@ -4,6 +4,8 @@
  */
 #include "engine/text/encoder.h"
 
+#include <string.h>
+
 #include "kernels/ops.h"
 
 double
@@ -47,6 +49,49 @@ easel_encoder_upload (EaselStream *stream, EaselDtype dtype, int n_dims, const g
   if (easel_stream_ok (stream) && !easel_stream_is_dry (stream))
     easel_upload (stream, t, src);
   return t;
+}
+
+/* Rows `ids` of a table on the host: a table of its own on the device, [n, C] act from the arena. */
+static EaselTensor
+fetch_rows (EaselStream *stream, EaselTensor table, const gint32 *ids, gint64 n)
+{
+  const gint64 C = table.shape[1];
+  const gsize row = (gsize) C * easel_dtype_size (table.dtype);
+  EaselTensor rows = easel_new (stream, stream->act_dtype, n, C);
+  g_autofree char *host = NULL;
+
+  if (easel_stream_is_dry (stream) || !easel_stream_ok (stream))
+    return rows;
+  if (!(host = g_try_malloc_n ((gsize) n, row)))
+    {
+      easel_stream_fail (stream, EASEL_STATUS_NO_MEMORY, "%d rows of a table", (int) n);
+      return rows;
+    }
+  for (gint64 i = 0; i < n; i++)
+    memcpy (host + i * row, (const char *) table.data + ids[i] * row, row);
+  easel_upload_weight (stream, rows, host, table.dtype);
+  return rows;
+}
+
+void
+easel_encoder_embed (EaselStream *stream, EaselWeights *weights, EaselTensor table, const gint32 *ids, float scale,
+                     EaselTensor y)
+{
+  const size_t mark = easel_stream_mark (stream);
+  const gint64 n = easel_stream_ok (stream) ? easel_tensor_count (&y) / table.shape[1] : 1;
+  g_autofree gint32 *in_order = NULL;
+  EaselTensor device_ids;
+
+  if (easel_weights_keeps_tables (weights))
+    {
+      table = fetch_rows (stream, table, ids, n);
+      ids = in_order = g_new (gint32, n);
+      for (gint64 i = 0; i < n; i++)
+        in_order[i] = (gint32) i;
+    }
+  device_ids = easel_encoder_upload (stream, EASEL_DTYPE_I32, EASEL_SHAPE (n), ids);
+  easel_embedding (stream, .ids = device_ids, .table = table, .y = y, .scale = scale);
+  easel_stream_release (stream, mark);
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include "engine/core/job.h"
 #include "engine/core/json.h"
+#include "engine/core/weights.h"
 
 G_BEGIN_DECLS
 
@@ -23,6 +24,11 @@ gboolean easel_encoder_begin (EaselStream *stream, EaselJob *job, int batch, int
 /* Host memory onto the device; a no-op on a dry or failed stream, where `src` is not read. */
 EaselTensor easel_encoder_upload (EaselStream *stream, EaselDtype dtype, int n_dims, const gint64 *shape,
                                   const void *src);
+
+/* y [.., C] act = scale * table[ids]: ids [rows of y] on the host, table [vocab, C] from easel_weights_take_table() of
+ * `weights`. Where the table stayed on the host its rows are fetched there. On a dry stream ids may be NULL. */
+void easel_encoder_embed (EaselStream *stream, EaselWeights *weights, EaselTensor table, const gint32 *ids,
+                          float scale, EaselTensor y);
 
 /* x (act) as f32 into host memory of its count; scratch is given back. */
 void easel_encoder_download (EaselStream *stream, EaselTensor x, float *out);

@@ -174,12 +174,13 @@ take_weights (EaselGemma2 *self, EaselDevice *device, GError **error)
   const char *p = easel_weights_has (w, "model.embed_tokens.weight") ? "model." : "";
 
   easel_weights_set_device (w, device);
-  self->embedding = easel_weights_take (w, EASEL_SHAPE (self->vocab, hidden), "%sembed_tokens.weight", p);
+  self->embedding = easel_weights_take_table (w, EASEL_SHAPE (self->vocab, hidden), "%sembed_tokens.weight", p);
   self->norm = easel_weights_take (w, EASEL_SHAPE (hidden), "%snorm.weight", p);
   for (int i = 0; i < self->n_layers; i++)
     {
       Layer *l = &self->layers[i];
 
+      easel_weights_begin_block (w, i, self->n_layers);
       l->q = easel_weights_take_product (w, EASEL_SHAPE (inner, hidden), "%slayers.%d.self_attn.q_proj.weight", p, i);
       l->k = easel_weights_take_product (w, EASEL_SHAPE (kv, hidden), "%slayers.%d.self_attn.k_proj.weight", p, i);
       l->v = easel_weights_take_product (w, EASEL_SHAPE (kv, hidden), "%slayers.%d.self_attn.v_proj.weight", p, i);
@@ -195,6 +196,7 @@ take_weights (EaselGemma2 *self, EaselDevice *device, GError **error)
           = easel_weights_take (w, EASEL_SHAPE (hidden), "%slayers.%d.pre_feedforward_layernorm.weight", p, i);
       l->norm_mlp_out
           = easel_weights_take (w, EASEL_SHAPE (hidden), "%slayers.%d.post_feedforward_layernorm.weight", p, i);
+      easel_weights_end_block (w);
     }
   return easel_weights_done (w, error);
 }
@@ -397,20 +399,22 @@ feed_forward (EaselGemma2 *self, const Layer *l, const Pass *pass, EaselTensor x
   easel_stream_release (s, mark);
 }
 
-/* Embeddings and all layers, in x [batch, n, hidden]. */
+/* Embeddings of ids [batch * n] (host) and all layers, in x [batch, n, hidden]. */
 static gboolean
-forward (EaselGemma2 *self, const Pass *pass, EaselTensor ids, EaselTensor x, float **hidden, EaselJob *job,
+forward (EaselGemma2 *self, const Pass *pass, const gint32 *ids, EaselTensor x, float **hidden, EaselJob *job,
          GError **error)
 {
   EaselStream *s = pass->stream;
 
-  easel_embedding (s, .ids = ids, .table = self->embedding, .y = x, .scale = sqrtf ((float) self->hidden));
+  easel_encoder_embed (s, self->weights, self->embedding, ids, sqrtf ((float) self->hidden), x);
   for (int i = 0; i < self->n_layers; i++)
     {
       if (hidden != NULL)
         easel_encoder_download (s, x, hidden[i]);
+      easel_weights_enter_block (self->weights, s, i);
       attention (self, i, pass, x);
       feed_forward (self, &self->layers[i], pass, x);
+      easel_weights_leave_block (self->weights, s, i);
       if (!easel_encoder_check (s, job, error))
         return FALSE;
     }
@@ -423,17 +427,16 @@ easel_gemma2_encode (EaselGemma2 *self, EaselStream *stream, int batch, int n, c
 {
   Pass pass = { .stream = stream, .batch = batch, .n = n };
   size_t start = easel_stream_mark (stream), mark;
-  EaselTensor x, device_ids;
+  EaselTensor x;
   gboolean ok;
 
   if (!easel_encoder_begin (stream, job, batch, n, ids, self->vocab, error))
     return FALSE;
   x = easel_new (stream, stream->act_dtype, batch, n, self->hidden);
   mark = easel_stream_mark (stream);
-  device_ids = easel_encoder_upload (stream, EASEL_DTYPE_I32, EASEL_SHAPE ((gint64) batch * n), ids);
   if (mask != NULL && memchr (mask, 0, (gsize) batch * (gsize) n) != NULL)
     pass.mask = easel_encoder_upload (stream, EASEL_DTYPE_U8, EASEL_SHAPE (batch, n), mask);
-  ok = upload_rope (self, &pass, error) && forward (self, &pass, device_ids, x, hidden, job, error);
+  ok = upload_rope (self, &pass, error) && forward (self, &pass, ids, x, hidden, job, error);
   if (ok)
     {
       norm (self, stream, x, self->norm, EASEL_NO_TENSOR, x);
@@ -489,13 +492,12 @@ compute_prefix (EaselGemma2 *self, EaselStream *s, int n, const gint32 *ids, Eas
   gboolean dry = easel_stream_is_dry (s), ok;
   Pass pass = { .stream = s, .batch = 1, .n = n, .prefix = dry ? NULL : &self->prefix };
   size_t mark = easel_stream_mark (s);
-  EaselTensor x, device_ids;
+  EaselTensor x;
 
   if (!dry && !prefix_alloc (self, n, ids, s->act_dtype, error))
     return FALSE;
   x = easel_new (s, s->act_dtype, 1, n, self->hidden);
-  device_ids = easel_encoder_upload (s, EASEL_DTYPE_I32, EASEL_SHAPE (n), ids);
-  ok = upload_rope (self, &pass, error) && forward (self, &pass, device_ids, x, NULL, job, error);
+  ok = upload_rope (self, &pass, error) && forward (self, &pass, ids, x, NULL, job, error);
   if (ok)
     {
       x = easel_tensor_rows (easel_tensor_as (x, n, self->hidden), 0, 1);
@@ -520,7 +522,7 @@ easel_gemma2_encode_after (EaselGemma2 *self, EaselStream *stream, int n_prefix,
   const Prefix *p = &self->prefix;
   gboolean dry = easel_stream_is_dry (stream), ok = TRUE;
   size_t start = easel_stream_mark (stream), mark;
-  EaselTensor y, x, device_ids;
+  EaselTensor y, x;
 
   if (n_prefix < 1 || n < 1 || n > EASEL_ENCODER_MAX_TOKENS - n_prefix)
     n_prefix = n = 0; /* refused by begin */
@@ -541,13 +543,12 @@ easel_gemma2_encode_after (EaselGemma2 *self, EaselStream *stream, int n_prefix,
   if (ok)
     {
       x = easel_tensor_as (easel_tensor_rows (y, 1, n), 1, n, self->hidden);
-      device_ids = easel_encoder_upload (stream, EASEL_DTYPE_I32, EASEL_SHAPE (n), dry ? NULL : ids + n_prefix);
       ok = upload_rope (self, &pass, error) && upload_seen (self, &pass, 0, &pass.seen, error);
     }
   pass.seen_sliding = pass.seen;
   if (ok && self->window > 0 && self->window < n_prefix + n)
     ok = upload_seen (self, &pass, self->window, &pass.seen_sliding, error);
-  ok = ok && forward (self, &pass, device_ids, x, NULL, job, error);
+  ok = ok && forward (self, &pass, dry ? NULL : ids + n_prefix, x, NULL, job, error);
   if (ok)
     {
       norm (self, stream, x, self->norm, EASEL_NO_TENSOR, x);

@@ -78,9 +78,9 @@ take_weights (EaselT5 *self, EaselDevice *device, GError **error)
   gint64 model = self->d_model, inner = (gint64) self->n_heads * self->d_kv, ff = self->d_ff;
 
   easel_weights_set_device (w, device);
-  self->embedding = easel_weights_take (w, EASEL_SHAPE (self->vocab, model), "%s",
-                                        easel_weights_has (w, "shared.weight") ? "shared.weight"
-                                                                               : "encoder.embed_tokens.weight");
+  self->embedding = easel_weights_take_table (w, EASEL_SHAPE (self->vocab, model), "%s",
+                                              easel_weights_has (w, "shared.weight") ? "shared.weight"
+                                                                                     : "encoder.embed_tokens.weight");
   self->relative_bias
       = easel_weights_take (w, EASEL_SHAPE (self->n_buckets, self->n_heads),
                             "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight");
@@ -89,6 +89,7 @@ take_weights (EaselT5 *self, EaselDevice *device, GError **error)
     {
       Block *b = &self->blocks[i];
 
+      easel_weights_begin_block (w, i, self->n_layers);
       b->q = easel_weights_take_product (w, EASEL_SHAPE (inner, model), attention, i, "q");
       b->k = easel_weights_take_product (w, EASEL_SHAPE (inner, model), attention, i, "k");
       b->v = easel_weights_take_product (w, EASEL_SHAPE (inner, model), attention, i, "v");
@@ -99,6 +100,7 @@ take_weights (EaselT5 *self, EaselDevice *device, GError **error)
       b->wo = easel_weights_take (w, EASEL_SHAPE (model, ff), dense, i, "wo");
       b->norm_attention = easel_weights_take (w, EASEL_SHAPE (model), "encoder.block.%d.layer.0.layer_norm.weight", i);
       b->norm_ff = easel_weights_take (w, EASEL_SHAPE (model), "encoder.block.%d.layer.1.layer_norm.weight", i);
+      easel_weights_end_block (w);
     }
   return easel_weights_done (w, error);
 }
@@ -225,20 +227,21 @@ easel_t5_encode (EaselT5 *self, EaselStream *stream, int batch, int n, const gin
                  EaselJob *job, GError **error)
 {
   size_t start = easel_stream_mark (stream), mark;
-  EaselTensor x, device_ids, bias;
+  EaselTensor x, bias;
   gboolean ok;
 
   if (!easel_encoder_begin (stream, job, batch, n, ids, self->vocab, error))
     return FALSE;
   x = easel_new (stream, stream->act_dtype, batch, n, self->d_model);
   mark = easel_stream_mark (stream);
-  device_ids = easel_encoder_upload (stream, EASEL_DTYPE_I32, EASEL_SHAPE ((gint64) batch * n), ids);
-  easel_embedding (stream, .ids = device_ids, .table = self->embedding, .y = x, .scale = 1);
+  easel_encoder_embed (stream, self->weights, self->embedding, ids, 1, x);
   ok = upload_bias (self, stream, n, &bias, error);
   for (int i = 0; i < self->n_layers && ok; i++)
     {
+      easel_weights_enter_block (self->weights, stream, i);
       attention (self, &self->blocks[i], stream, x, bias);
       feed_forward (self, &self->blocks[i], stream, x);
+      easel_weights_leave_block (self->weights, stream, i);
       ok = easel_encoder_check (stream, job, error);
     }
   if (ok)

@@ -32,6 +32,15 @@ EaselStatus easel_cuda_upload (EaselStream *s, void *dst, const void *src, size_
 EaselStatus easel_cuda_download (EaselStream *s, void *dst, const void *src, size_t bytes);
 EaselStatus easel_cuda_synchronize (EaselStream *s);
 
+/* beside.c: copies that run beside the ops of another stream. */
+EaselStatus easel_cuda_host_alloc (EaselDevice *device, size_t bytes, void **out);
+void easel_cuda_host_free (EaselDevice *device, void *data);
+EaselStatus easel_cuda_upload_beside (EaselStream *s, void *dst, const void *src, size_t bytes);
+EaselStatus easel_cuda_event_new (EaselDevice *device, EaselEvent **out);
+void easel_cuda_event_free (EaselDevice *device, EaselEvent *event);
+EaselStatus easel_cuda_event_record (EaselStream *s, EaselEvent *event);
+EaselStatus easel_cuda_event_wait (EaselStream *s, EaselEvent *event);
+
 /* graph.c */
 EaselStatus easel_cuda_graph_begin (EaselStream *s);
 EaselStatus easel_cuda_graph_end (EaselStream *s, EaselGraph **out);

@@ -4,7 +4,7 @@
 
 usage: make_random.py TRANSFORMER.json VAE.json TEXT_ENCODER.json SCHEDULER.json TOKENIZER_DIR OUT [--layers N]
 
-The four files are the components' configurations as on the Hub. Names and shapes come from diffusers' and transformers'
+For a Sana or a CogVideoX model. The four files are the components' configurations as on the Hub. Names and shapes come from diffusers' and transformers'
 own classes (made without memory); weights are normal with deviation 1/sqrt(fan in), in bf16. Needs torch, diffusers and
 transformers.
 """
@@ -17,8 +17,16 @@ import struct
 
 import numpy as np
 import torch
-from diffusers import AutoencoderDC, SanaTransformer2DModel
-from transformers import Gemma2Config, Gemma2Model
+from diffusers import (AutoencoderDC, AutoencoderKLCogVideoX, CogVideoXTransformer3DModel,
+                       SanaTransformer2DModel)
+from transformers import Gemma2Config, Gemma2Model, T5Config, T5EncoderModel
+
+PIPELINES = {
+    "SanaTransformer2DModel": ("SanaPipeline", SanaTransformer2DModel, AutoencoderDC, Gemma2Model, Gemma2Config,
+                               "GemmaTokenizerFast"),
+    "CogVideoXTransformer3DModel": ("CogVideoXPipeline", CogVideoXTransformer3DModel, AutoencoderKLCogVideoX,
+                                    T5EncoderModel, T5Config, "T5Tokenizer"),
+}
 
 BLOCK = 1 << 20  # values drawn once and repeated with another sign and offset: enough for measuring
 
@@ -62,13 +70,13 @@ def main():
     for part in ("transformer", "vae", "text_encoder", "scheduler"):
         with open(getattr(a, part)) as f:
             parts[part] = json.load(f)
+    pipeline, transformer, vae, encoder, encoder_config, tokenizer = PIPELINES[parts["transformer"]["_class_name"]]
     if a.layers:
         parts["transformer"]["num_layers"] = a.layers
     with torch.device("meta"):
         clean = lambda c: {k: v for k, v in c.items() if not k.startswith("_")}
-        models = {"transformer": SanaTransformer2DModel(**clean(parts["transformer"])),
-                  "vae": AutoencoderDC(**clean(parts["vae"])),
-                  "text_encoder": Gemma2Model(Gemma2Config(**clean(parts["text_encoder"])))}
+        models = {"transformer": transformer(**clean(parts["transformer"])), "vae": vae(**clean(parts["vae"])),
+                  "text_encoder": encoder(encoder_config(**clean(parts["text_encoder"])))}
     files = {"transformer": "diffusion_pytorch_model.safetensors", "vae": "diffusion_pytorch_model.safetensors",
              "text_encoder": "model.safetensors"}
     for part, config in parts.items():
@@ -81,10 +89,10 @@ def main():
             write(os.path.join(folder, files[part]), shapes_of(models[part]), rng)
     shutil.copytree(a.tokenizer, os.path.join(a.out, "tokenizer"), dirs_exist_ok=True)
     with open(os.path.join(a.out, "model_index.json"), "w") as f:
-        json.dump({"_class_name": "SanaPipeline", "_diffusers_version": "0.33.0",
+        json.dump({"_class_name": pipeline, "_diffusers_version": "0.33.0",
                    "scheduler": ["diffusers", parts["scheduler"]["_class_name"]],
-                   "text_encoder": ["transformers", "Gemma2Model"], "tokenizer": ["transformers", "GemmaTokenizerFast"],
-                   "transformer": ["diffusers", "SanaTransformer2DModel"], "vae": ["diffusers", "AutoencoderDC"]}, f)
+                   "text_encoder": ["transformers", encoder.__name__], "tokenizer": ["transformers", tokenizer],
+                   "transformer": ["diffusers", transformer.__name__], "vae": ["diffusers", vae.__name__]}, f)
 
 
 main()

@@ -206,7 +206,7 @@ test_memory_and_bytes (Fixture *f, gconstpointer data)
 
   NEED_MODELS ();
   request = resolve (f, &s, NULL);
-  g_assert_true (f->pipeline->klass->plan (f->pipeline, request, &plan, &error));
+  g_assert_true (easel_pipeline_plan (f->pipeline, request, &plan, &error));
   before = f->device->memory_used;
   easel_device_reset_peak (f->device);
   one = run (f, NULL, &error);
@@ -340,7 +340,7 @@ test_reuse_nothing (Fixture *f, gconstpointer data)
   exact = run_settings (f->pipeline, &s);
   s.reuse = 1e-9;
   request = resolve (f, &s, NULL);
-  g_assert_true (f->pipeline->klass->plan (f->pipeline, request, &plan, NULL));
+  g_assert_true (easel_pipeline_plan (f->pipeline, request, &plan, NULL));
   used = f->device->memory_used;
   easel_device_reset_peak (f->device);
   clip = run_settings (f->pipeline, &s);
@@ -412,7 +412,7 @@ test_shape (Fixture *f, gconstpointer data)
   s.input = path;
   request = resolve (f, &s, &error);
   g_assert_no_error (error);
-  g_assert_true (f->pipeline->klass->plan (f->pipeline, request, &plan, &error));
+  g_assert_true (easel_pipeline_plan (f->pipeline, request, &plan, &error));
   g_assert_nonnull (strstr (plan.summary, "of the picture of 300 × 50 are cut off at its sides"));
   easel_plan_clear (&plan);
   g_remove (path);

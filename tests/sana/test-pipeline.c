@@ -305,7 +305,7 @@ test_plan_is_the_run (void)
       fixture_open (&f, sprint, NULL);
       request = resolve (&f, &s, &error);
       g_assert_no_error (error);
-      g_assert_true (f.pipeline->klass->plan (f.pipeline, request, &plan, &error));
+      g_assert_true (easel_pipeline_plan (f.pipeline, request, &plan, &error));
       g_assert_no_error (error);
       g_assert_cmpuint (f.device->memory_used, ==, f.base);
       g_assert_cmpuint (plan.peak_bytes, ==, plan.weights_bytes + plan.activations_bytes);
@@ -427,9 +427,9 @@ test_memory (void)
   s.width = 1280;
   s.height = 1088;
   request = resolve (&f, &s, &error);
-  g_assert_true (f.pipeline->klass->plan (f.pipeline, request, &whole, &error));
+  g_assert_true (easel_pipeline_plan (f.pipeline, request, &whole, &error));
   f.device->memory_limit = f.base + whole.peak_bytes - 1;
-  g_assert_true (f.pipeline->klass->plan (f.pipeline, request, &tiles, &error));
+  g_assert_true (easel_pipeline_plan (f.pipeline, request, &tiles, &error));
   g_assert_no_error (error);
   g_test_message ("%s; %s", whole.summary, tiles.summary);
   g_assert_cmpuint (tiles.peak_bytes, <, whole.peak_bytes);
@@ -467,9 +467,9 @@ test_taking_turns (void)
   f.uploads = TRUE;
   fixture_open (&f, FALSE, NULL);
   request = resolve (&f, &s, &error);
-  g_assert_true (f.pipeline->klass->plan (f.pipeline, request, &all, &error));
+  g_assert_true (easel_pipeline_plan (f.pipeline, request, &all, &error));
   f.device->memory_limit = f.base + all.peak_bytes - 1;
-  g_assert_true (f.pipeline->klass->plan (f.pipeline, request, &turns, &error));
+  g_assert_true (easel_pipeline_plan (f.pipeline, request, &turns, &error));
   g_assert_cmpuint (turns.peak_bytes, <, all.peak_bytes);
 
   easel_device_reset_peak (f.device);
@@ -514,7 +514,7 @@ test_8_bits (void)
       s.precision = words[i];
       request = resolve (&f, &s, &error);
       g_assert_no_error (error);
-      g_assert_true (f.pipeline->klass->plan (f.pipeline, request, &plans[i], &error));
+      g_assert_true (easel_pipeline_plan (f.pipeline, request, &plans[i], &error));
       easel_device_reset_peak (f.device);
       picture = paint (&f, &s, NULL, NULL, &error);
       g_assert_no_error (error);
@@ -537,7 +537,7 @@ test_8_bits (void)
   f.device->product_dtypes = 1u << EASEL_DTYPE_I8;
   g_autoptr (EaselRequest) request = resolve (&f, &s, &error);
   g_assert_no_error (error);
-  g_assert_true (f.pipeline->klass->plan (f.pipeline, request, &plans[0], &error));
+  g_assert_true (easel_pipeline_plan (f.pipeline, request, &plans[0], &error));
   g_assert_nonnull (strstr (plans[0].summary, "has no FP8 products"));
   easel_plan_clear (&plans[0]);
   fixture_close (&f);

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The same picture and the same clip by every plan: with all weights on the device, with the text encoder put out, and
+ * with as many blocks taking turns as less and less memory asks for. The device is the processor made to hold weights
+ * of its own, as a card does.
+ */
+#include "engine/core/devices.h"
+#include "engine/core/plans.h"
+#include "engine/text/gemma2.h"
+
+#include <string.h>
+
+typedef struct
+{
+  EaselDevice *device;
+  EaselPipeline *pipeline;
+  EaselRequest *request;
+  guint64 base;
+} Fixture;
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  const gboolean clip = !strcmp (data, "starter-cogvideox");
+  g_autofree char *dir = g_build_filename (g_getenv ("EASEL_SOURCE"), "data", "starter", data, NULL);
+  EaselRequestSettings s = EASEL_REQUEST_SETTINGS_INIT;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (EaselRequest) asked = NULL;
+  EaselModelFolder *folder = easel_model_folder_open (dir, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (easel_cpu_device_open (2, &f->device), ==, EASEL_STATUS_OK);
+  f->device->maps_weights = false;
+  f->pipeline = (clip ? &easel_cogvideox_pipeline_class : &easel_sana_pipeline_class)->open (folder, f->device, &error);
+  g_assert_no_error (error);
+  s.prompt = "a red circle growing";
+  s.model = "test";
+  s.width = s.height = 128;
+  s.frames = clip ? 9 : 0;
+  s.resolution_binning = FALSE;
+  s.steps = 2;
+  s.seed = 5;
+  asked = easel_request_new (&s, &error);
+  g_assert_no_error (error);
+  f->request = f->pipeline->klass->resolve (f->pipeline, asked, &error);
+  g_assert_no_error (error);
+  f->base = f->device->memory_used;
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  easel_request_unref (f->request);
+  f->pipeline->klass->free (f->pipeline);
+  g_assert_cmpuint (f->device->memory_used, ==, f->base);
+  easel_device_close (&f->device);
+}
+
+static EaselPicture *
+run (Fixture *f, GError **error)
+{
+  g_autoptr (EaselJob) job = easel_job_new (f->request);
+  EaselPicture *picture = NULL;
+
+  easel_device_reset_peak (f->device);
+  f->pipeline->klass->run (f->pipeline, f->request, job, &picture, error);
+  return picture;
+}
+
+static gsize
+bytes_of (const EaselPicture *p)
+{
+  return (gsize) p->width * p->height * p->n_frames * 3;
+}
+
+static void
+test_less_and_less (Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (EaselPicture) first = NULL;
+  int last = -1, kinds = 0, way = 0;
+  gboolean turns = FALSE;
+  EaselPlan plan = { 0 };
+  guint64 peak;
+
+  g_assert_true (easel_pipeline_plan (f->pipeline, f->request, &plan, &error));
+  g_assert_no_error (error);
+  g_assert_true (plan.fits && !plan.takes_turns && plan.blocks_streamed == 0);
+  first = run (f, &error);
+  g_assert_no_error (error);
+
+  for (;;)
+    {
+      g_autoptr (EaselPicture) again = NULL;
+
+      peak = plan.peak_bytes;
+      easel_plan_clear (&plan);
+      f->device->memory_limit = f->base + peak - 1;
+      g_assert_true (easel_pipeline_plan (f->pipeline, f->request, &plan, &error));
+      g_assert_no_error (error);
+      if (!plan.fits)
+        break;
+      g_assert_cmpuint (plan.peak_bytes, <, peak);
+      g_test_message ("%s", plan.summary);
+      again = run (f, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (f->device->memory_peak, <=, f->device->memory_limit);
+      if (plan.way != way) /* decoded in other pieces: another picture, and the one to compare with from here on */
+        {
+          easel_picture_unref (first);
+          first = easel_picture_ref (again);
+        }
+      way = plan.way;
+      g_assert_cmpint (memcmp (first->rgb, again->rgb, bytes_of (first)), ==, 0);
+      kinds += plan.blocks_streamed != last;
+      last = plan.blocks_streamed;
+      turns |= plan.takes_turns && !plan.encoder_streamed && plan.blocks_streamed == 0;
+    }
+  easel_plan_clear (&plan);
+  g_assert_true (turns);
+  g_assert_cmpint (kinds, >=, 3); /* none, some and all of the blocks */
+  g_assert_cmpint (last, ==, 6);
+  f->device->memory_limit = 0;
+}
+
+/* What the text encoder gives with `streamed` of its blocks taking turns; *blocks and *held (bytes) receive what there
+ * is, and are read when some do. g_free. */
+static float *
+read_text (EaselDevice *device, int streamed, gboolean once, EaselWeightBlocks *blocks, guint64 *held)
+{
+  static const gint32 ids[] = { 2, 17, 404, 1279, 5, 6 };
+  g_autofree char *dir
+      = g_build_filename (g_getenv ("EASEL_SOURCE"), "data", "starter", "starter-sana", "text_encoder", NULL);
+  g_autofree char *path = g_build_filename (dir, "config.json", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (JsonObject) config = easel_json_load (path, &error);
+  EaselWeights *weights = easel_weights_open (dir, NULL, &error);
+  g_autoptr (EaselGemma2) encoder = NULL;
+  EaselStream *s = NULL;
+  EaselTensor out;
+  float *host = NULL;
+
+  g_assert_no_error (error);
+  easel_weights_set_compute (weights, EASEL_DTYPE_F32);
+  easel_weights_set_streamed (weights, streamed, blocks->largest, once);
+  easel_weights_expect_bytes (weights, *held - streamed * blocks->smallest);
+  encoder = easel_gemma2_new (config, weights, device, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (easel_stream_open (device, 8 << 20, &s), ==, EASEL_STATUS_OK);
+  for (int i = 0; i < 2; i++) /* the second begins where the first left the rooms */
+    {
+      g_clear_pointer (&host, g_free);
+      g_assert_true (easel_gemma2_encode (encoder, s, 1, G_N_ELEMENTS (ids), ids, NULL, &out, NULL, NULL, &error));
+      host = g_malloc (easel_tensor_bytes (&out));
+      easel_download (s, host, out);
+      g_assert_true (easel_stream_ok (s));
+    }
+  *blocks = easel_weights_blocks (weights);
+  *held = easel_weights_held_bytes (weights);
+  easel_stream_close (&s);
+  return host;
+}
+
+/* A text encoder whose layers take turns, from memory and from its file: the same bytes, less memory. */
+static void
+test_text_encoder (void)
+{
+  EaselDevice *device = NULL;
+  EaselWeightBlocks blocks = { 0 };
+  g_autofree float *whole = NULL;
+  guint64 base, most, held = 0;
+
+  g_assert_cmpint (easel_cpu_device_open (2, &device), ==, EASEL_STATUS_OK);
+  device->maps_weights = false;
+  base = device->memory_used;
+  easel_device_reset_peak (device);
+  whole = read_text (device, 0, FALSE, &blocks, &held);
+  most = device->memory_peak;
+  g_assert_cmpint (blocks.n, ==, 3);
+  for (int once = 0; once < 2; once++)
+    {
+      g_autofree float *streamed = NULL;
+
+      easel_device_reset_peak (device);
+      streamed = read_text (device, blocks.n, once == 1, &blocks, &held);
+      g_assert_cmpint (memcmp (whole, streamed, 6 * 192 * sizeof (float)), ==, 0);
+      g_assert_cmpuint (device->memory_peak, <, most);
+      g_assert_cmpuint (device->memory_used, ==, base);
+    }
+  easel_device_close (&device);
+}
+
+/* All plans are there, in order, and say what they are. */
+static void
+test_all_plans (Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  g_autoptr (GError) error = NULL;
+  GArray *plans = f->pipeline->klass->plans (f->pipeline, f->request, &error);
+  gboolean streamed = FALSE;
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (plans->len, >=, 2);
+  f->device->memory_limit = f->base + g_array_index (plans, EaselPlan, 0).peak_bytes / 2;
+  g_array_unref (plans);
+  plans = f->pipeline->klass->plans (f->pipeline, f->request, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < plans->len; i++)
+    {
+      const EaselPlan *p = &g_array_index (plans, EaselPlan, i);
+
+      g_assert_nonnull (p->summary);
+      g_assert_cmpint (p->fits, ==, f->base + p->peak_bytes + 2 * f->device->stream_bytes <= f->device->memory_limit);
+      if (i > 0)
+        g_assert_cmpint (p->fits, <=, g_array_index (plans, EaselPlan, i - 1).fits);
+      streamed |= p->blocks_streamed > 0 && strstr (p->summary, "taking turns");
+    }
+  g_assert_true (streamed);
+  g_array_unref (plans);
+  f->device->memory_limit = 0;
+}
+
+/* Memory that another program takes at the wrong moment: every allocation fails once, and the job goes on by a smaller
+ * plan or ends in words. */
+static void
+test_taken_away (Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  g_autoptr (GError) none = NULL;
+  g_autoptr (EaselPicture) first = run (f, &none);
+  int recovered = 0;
+
+  g_assert_no_error (none);
+  for (int n = 1; n < 200; n++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (EaselPicture) again = NULL;
+
+      f->device->fail_after = n;
+      again = run (f, &error);
+      if (f->device->fail_after > 0)
+        break; /* it never came to that allocation */
+      if (!again)
+        g_assert_error (error, EASEL_ERROR, EASEL_ERROR_NO_MEMORY);
+      else
+        recovered++;
+    }
+  f->device->fail_after = 0;
+  g_assert_cmpint (recovered, >, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const char *const models[] = { "starter-sana", "starter-cogvideox" };
+
+  g_test_init (&argc, &argv, NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS (models); i++)
+    {
+      const struct
+      {
+        const char *name;
+        void (*test) (Fixture *, gconstpointer);
+      } tests[] = { { "less-and-less", test_less_and_less },
+                    { "all-plans", test_all_plans },
+                    { "taken-away", test_taken_away } };
+
+      for (gsize k = 0; k < G_N_ELEMENTS (tests); k++)
+        {
+          g_autofree char *path = g_strdup_printf ("/plans/%s/%s", models[i], tests[k].name);
+
+          g_test_add (path, Fixture, models[i], set_up, tests[k].test, tear_down);
+        }
+    }
+  g_test_add_func ("/plans/text-encoder", test_text_encoder);
+  return g_test_run ();
+}
