@@ -29,7 +29,7 @@ git log -1 --format='commit %h %s' 2> /dev/null
 
 step 'operations against the CPU' "$build"/tests/kernels/test-kernels-cuda
 step 'the same, portable kernels' "$build"/tests/kernels/test-kernels-cuda --portable
-for precision in fp32 bf16 fp16; do
+for precision in fp32 bf16 fp16 fp8 int8; do
   for cases in tests/reference ../shared/golden; do
     [ -d "$cases/cases" ] && step "reference tensors in $precision: $cases" \
       "$build"/tests/parity --quiet --device "cuda:$precision" "$cases"
@@ -46,6 +46,15 @@ for i in 1 2; do
 done
 step 'the same bytes' cmp "$work/card-1.png" "$work/card-2.png"
 step 'the same bytes in fp32' cmp "$work/card-fp32-1.png" "$work/card-fp32-2.png"
+# In 8 bits: the first converts the weights, the second reads what was kept of them.
+export XDG_CACHE_HOME=$work/cache
+for precision in fp8 int8; do
+  for i in 1 2; do
+    step "a picture on the card in $precision, $i" picture --device cuda --precision $precision \
+      --output "$work/card-$precision-$i.png"
+  done
+  step "the same bytes in $precision" cmp "$work/card-$precision-1.png" "$work/card-$precision-2.png"
+done
 step "the CPU's picture again on the card" cli reproduce --models data/starter --device cuda "$work/cpu.png"
 
 if command -v compute-sanitizer > /dev/null; then

@@ -20,6 +20,28 @@
 typedef __nv_bfloat16 bf16;
 typedef __half f16;
 
+/* For kernels that are launched with easel_cuda_early(): the first thing that touches memory waits here for what was
+ * issued before, and lets what is issued next begin likewise. */
+__device__ __forceinline__ void
+wait_for_previous (void)
+{
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile ("griddepcontrol.wait;\ngriddepcontrol.launch_dependents;\n" ::: "memory");
+#endif
+}
+
+/* A kernel that begins while the one before it ends (sm_90 and newer): barriers and the like are made ready meanwhile.
+ * False, and *attribute untouched, where cards cannot. */
+static inline bool
+easel_cuda_early (const EaselStream *s, cudaLaunchAttribute *attribute)
+{
+  if (easel_cuda (s)->sm < 90)
+    return false;
+  attribute->id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute->val.programmaticStreamSerializationAllowed = 1;
+  return true;
+}
+
 /* ---- one number ---- */
 
 __device__ __forceinline__ float

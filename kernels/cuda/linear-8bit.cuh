@@ -19,6 +19,5 @@ struct Linear8
   EaselDtype dtype, y_dtype; /* of the operands; of residual and y */
 };
 
-/* sm_90a, y in 16 bits, N and K in sixteens, no activation beside a residual, no gate without one: false when it does
- * not take it (nothing was launched then). */
+/* sm_90a, y in 16 bits, N and K in sixteens: false when it does not take it (nothing was launched then). */
 bool linear_8bit_hopper (EaselStream *s, const Linear8 *l);

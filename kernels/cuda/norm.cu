@@ -4,7 +4,7 @@
  *
  * A row is read once and kept in registers; mean and variance in two passes over those registers, f32. Bound by memory:
  * 2 bytes in, 2 bytes out per number in bf16. Many rows of up to 288 packs of 16 bytes: a warp a row, or several short
- * rows a warp (norm_warps), which also quantises what it made. Otherwise a block a row (norm_rows, up to 8 packs a
+ * rows a warp (norm_warps; norm_scaled when y has 8 bits). Otherwise a block a row (norm_rows, up to 8 packs a
  * thread; longer rows are read again).
  */
 #include "cuda-device.h"
@@ -144,50 +144,9 @@ vector_pack (const EaselCudaVector &v, int c, float absent, float (&out)[N])
       }
 }
 
-/* A row's rounded packs as 8 bits; those beyond its end are zeros. */
-template <typename T, int K>
-__device__ __forceinline__ void
-write_scaled (const Norm &a, const Pack<T> (&v)[K], int64_t m, bool there, int lanes)
-{
-  constexpr int P = Pack<T>::N;
-  const float most = a.integers ? 127 : 448;
-  const int lane = threadIdx.x % lanes;
-  uint32_t largest = 0;
-
-#pragma unroll
-  for (int k = 0; k < K; k++)
-#pragma unroll
-    for (int i = 0; i < P; i++)
-      largest = max (largest, quantise_magnitude (to_f32 (v[k].v[i])));
-  for (int d = lanes / 2; d > 0; d /= 2)
-    largest = max (largest, __shfl_xor_sync (0xffffffffu, largest, d));
-  const float factor = quantise_factor (__uint_as_float (largest), most);
-
-  if (there && lane == 0)
-    a.y_scales[m] = __uint_as_float (largest) / most;
-#pragma unroll
-  for (int k = 0; k < K; k++)
-    {
-      const int c = (k * lanes + lane) * P;
-      uint32_t *y = (uint32_t *) ((char *) a.y + m * a.C + c);
-
-      if (!there || c >= a.C)
-        continue;
-#pragma unroll
-      for (int i = 0; i < P; i += 4)
-        {
-          const float x0 = to_f32 (v[k].v[i]) * factor, x1 = to_f32 (v[k].v[i + 1]) * factor;
-          const float x2 = to_f32 (v[k].v[i + 2]) * factor, x3 = to_f32 (v[k].v[i + 3]) * factor;
-
-          y[i / 4] = a.integers ? quantise_four<int8_t> (x0, x1, x2, x3)
-                                : quantise_four<__nv_fp8_e4m3> (x0, x1, x2, x3);
-        }
-    }
-}
-
 /* `lanes` (a power of two) lanes a row, K packs a lane, kept as they are in memory. Activations: none, SiLU, ReLU: code
  * that is unrolled has to stay short, see conv-store.cuh. */
-template <typename T, int K, bool SCALED>
+template <typename T, int K>
 static __global__ void
 __launch_bounds__ (256, 2)
 norm_warps (const Norm a, int64_t rows, int lanes)
@@ -201,6 +160,7 @@ norm_warps (const Norm a, int64_t rows, int lanes)
   Pack<T> v[K];
   float sum = 0, mean = 0;
 
+  wait_for_previous ();
 #pragma unroll
   for (int k = 0; k < K; k++)
     if (there && (k * lanes + lane) * P < a.C)
@@ -272,13 +232,126 @@ norm_warps (const Norm a, int64_t rows, int lanes)
           for (int i = 0; i < P; i++)
             n[i] += t[i];
         }
-      if (SCALED)
-        store_f32 (v[k].v, n);
-      else
-        store_f32 (y + c, n);
+      store_f32 (y + c, n);
     }
-  if (SCALED)
-    write_scaled<T, K> (a, v, m, there, lanes);
+}
+
+/* Eight bits: a warp a row, which stays in shared memory, each pack its lane's alone. Loops, not registers: what is
+ * unrolled nine times takes longer to fetch than to execute. */
+template <typename T>
+static __global__ void
+norm_scaled (const Norm a, int64_t rows)
+{
+  constexpr int P = Pack<T>::N;
+  extern __shared__ uint4 packs[];
+  const int lane = threadIdx.x % 32, n = a.C / P;
+  const int64_t m = (int64_t) blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+  T *row = (T *) (packs + threadIdx.x / 32 * n);
+  const float most = a.integers ? 127 : 448;
+  uint32_t largest = 0;
+  float sum = 0, mean = 0, v[P], t[P];
+
+  wait_for_previous ();
+  if (m >= rows)
+    return;
+  const T *x = (const T *) a.x + m * a.ldx, *r = (const T *) a.residual + m * a.ldr;
+  const float *scale = a.scale ? a.scale + (a.first + m) / a.per_scale * a.C : NULL;
+  const float *shift = a.shift ? a.shift + (a.first + m) / a.per_shift * a.C : NULL;
+
+#pragma unroll 3
+  for (int k = lane; k < n; k += 32)
+    {
+      load_f32 (v, x + k * P);
+      store_f32 (row + k * P, v);
+#pragma unroll
+      for (int i = 0; i < P; i++)
+        sum += v[i];
+    }
+  if (!a.rms)
+    mean = warp_sum (sum) / a.C;
+  sum = 0;
+  for (int k = lane; k < n; k += 32)
+    {
+      load_f32 (v, row + k * P);
+#pragma unroll
+      for (int i = 0; i < P; i++)
+        sum += (v[i] - mean) * (v[i] - mean);
+    }
+  const float inverse = 1.0f / sqrtf (warp_sum (sum) / a.C + a.eps);
+
+#pragma unroll 2
+  for (int k = lane; k < n; k += 32)
+    {
+      const int c = k * P;
+
+      load_f32 (v, row + c);
+      vector_pack<P> (a.weight, c, 1.0f - a.weight_offset, t);
+#pragma unroll
+      for (int i = 0; i < P; i++)
+        v[i] = (v[i] - mean) * inverse * (a.weight_offset + t[i]);
+      vector_pack<P> (a.bias, c, 0.0f, t);
+#pragma unroll
+      for (int i = 0; i < P; i++)
+        v[i] += t[i];
+      vector_pack<P> (EaselCudaVector{ scale, EASEL_DTYPE_F32 }, c, 0.0f, t);
+#pragma unroll
+      for (int i = 0; i < P; i++)
+        v[i] *= 1.0f + t[i];
+      vector_pack<P> (EaselCudaVector{ shift, EASEL_DTYPE_F32 }, c, 0.0f, t);
+#pragma unroll
+      for (int i = 0; i < P; i++)
+        v[i] += t[i];
+      if (a.act != EASEL_ACT_NONE)
+#pragma unroll
+        for (int i = 0; i < P; i++)
+          v[i] = a.act == EASEL_ACT_SILU ? silu (v[i]) : relu (v[i]);
+      if (a.residual)
+        {
+          load_f32 (t, r + c);
+#pragma unroll
+          for (int i = 0; i < P; i++)
+            v[i] += t[i];
+        }
+      store_f32 (row + c, v);
+#pragma unroll
+      for (int i = 0; i < P; i++)
+        largest = max (largest, quantise_magnitude (to_f32 (row[c + i])));
+    }
+  largest = __reduce_max_sync (0xffffffffu, largest);
+  const float factor = quantise_factor (__uint_as_float (largest), most);
+
+  if (lane == 0)
+    a.y_scales[m] = __uint_as_float (largest) / most;
+  for (int k = lane; k < n; k += 32)
+    {
+      uint32_t *y = (uint32_t *) ((char *) a.y + m * a.C + k * P);
+
+      load_f32 (v, row + k * P);
+#pragma unroll
+      for (int i = 0; i < P; i++)
+        v[i] *= factor;
+#pragma unroll
+      for (int i = 0; i < P; i += 4)
+        y[i / 4] = a.integers ? quantise_four<int8_t> (v[i], v[i + 1], v[i + 2], v[i + 3])
+                              : quantise_four<__nv_fp8_e4m3> (v[i], v[i + 1], v[i + 2], v[i + 3]);
+    }
+}
+
+/* A norm's kernel that begins early. */
+template <typename... Args>
+static void
+start (EaselStream *s, void (*kernel) (Args...), int64_t blocks, int threads, size_t shared, Args... args)
+{
+  cudaLaunchAttribute early = {};
+  cudaLaunchConfig_t config = {};
+
+  config.gridDim = dim3 ((unsigned) blocks);
+  config.blockDim = dim3 ((unsigned) threads);
+  config.dynamicSmemBytes = shared;
+  config.stream = easel_cuda (s)->stream;
+  config.attrs = &early;
+  config.numAttrs = easel_cuda_early (s, &early) ? 1 : 0;
+  easel_cuda_check (s, cudaLaunchKernelEx (&config, kernel, args...), "norm", NULL);
 }
 
 template <typename T>
@@ -286,31 +359,33 @@ static bool
 launch_warps (EaselStream *s, const Norm *a, int64_t rows)
 {
   const int n = a->C / Pack<T>::N;
+  const int warps = rows < 1024 ? 2 : 8; /* of a block; rows that are written as 8 bits have one each */
   int lanes = 1;
 
-  if (n > 288 || (n > 64 && rows < 1024) || a->act == EASEL_ACT_GELU_TANH || !easel_cuda_aligned (a->weight.data)
+  if (n > 288 || (n > 64 && rows < 1024 && !a->y_scales) || a->act == EASEL_ACT_GELU_TANH
+      || !easel_cuda_aligned (a->weight.data)
       || !easel_cuda_aligned (a->bias.data) || !easel_cuda_aligned (a->scale) || !easel_cuda_aligned (a->shift))
     return false;
+  if (a->y_scales)
+    {
+      start (s, norm_scaled<T>, easel_cuda_divide_up (rows, warps), warps * 32, (size_t) warps * n * 16, *a, rows);
+      return true;
+    }
   while (lanes < n && lanes < 32)
     lanes *= 2;
-  const unsigned blocks = (unsigned) easel_cuda_divide_up (rows * lanes, 256);
-  cudaStream_t stream = easel_cuda (s)->stream;
-  if (a->y_scales && n > 2 * lanes)
-    norm_warps<T, 9, true><<<blocks, 256, 0, stream>>> (*a, rows, lanes);
-  else if (a->y_scales)
-    norm_warps<T, 2, true><<<blocks, 256, 0, stream>>> (*a, rows, lanes);
-  else if (n <= lanes)
-    norm_warps<T, 1, false><<<blocks, 256, 0, stream>>> (*a, rows, lanes);
+  const int64_t blocks = easel_cuda_divide_up (rows * lanes, 256);
+  if (n <= lanes)
+    start (s, norm_warps<T, 1>, blocks, 256, 0, *a, rows, lanes);
   else if (n <= 2 * lanes)
-    norm_warps<T, 2, false><<<blocks, 256, 0, stream>>> (*a, rows, lanes);
+    start (s, norm_warps<T, 2>, blocks, 256, 0, *a, rows, lanes);
   else
-    norm_warps<T, 9, false><<<blocks, 256, 0, stream>>> (*a, rows, lanes);
+    start (s, norm_warps<T, 9>, blocks, 256, 0, *a, rows, lanes);
   return true;
 }
 
 template <typename T> static void launch (EaselStream *s, const Norm *a, int64_t rows);
 
-/* Rows to 8 bits that norm_warps does not take: through the workspace. */
+/* Rows to 8 bits that norm_scaled does not take: through the workspace. */
 template <typename T>
 static void
 launch_scaled (EaselStream *s, const Norm *a, int64_t rows)
@@ -355,7 +430,7 @@ launch (EaselStream *s, const Norm *a, int64_t rows)
       return;
     }
   /* As few packs a thread as there are threads for: a row's latency is what counts. */
-  if (!packs || n > 8 * 1024)
+  if (!packs || n > 8 * 512) /* more threads have not the registers for 8 packs */
     {
       threads = a->C >= 1024 ? 256 : a->C >= 256 ? 128 : 32;
       norm_rows<T, 0><<<(unsigned) rows, threads, 0, stream>>> (*a);

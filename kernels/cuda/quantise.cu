@@ -37,6 +37,7 @@ quantise_rows (const T *__restrict__ x, int64_t ldx, To *__restrict__ y, float *
   float v[PACKS][P];
   uint32_t largest = 0;
 
+  wait_for_previous ();
 #pragma unroll
   for (int i = 0; i < PACKS; i++)
     {
@@ -80,6 +81,7 @@ quantise_plain (const T *__restrict__ x, int64_t ldx, To *__restrict__ y, float 
   const int64_t m = blockIdx.x;
   uint32_t largest = 0;
 
+  wait_for_previous ();
   for (int k = threadIdx.x; k < K; k += blockDim.x)
     largest = max (largest, quantise_magnitude (to_f32 (x[m * ldx + k])));
   const float most_of_row = __uint_as_float (block_max (largest));
@@ -92,32 +94,39 @@ quantise_plain (const T *__restrict__ x, int64_t ldx, To *__restrict__ y, float 
 }
 
 template <typename T, typename To>
-static void
-launch (cudaStream_t stream, const T *x, int64_t ldx, To *y, float *scales, int64_t M, int K, float most)
+static cudaError_t
+launch (EaselStream *s, const T *x, int64_t ldx, To *y, float *scales, int64_t M, int K, float most)
 {
   constexpr int P = Pack<T>::N;
   const int threads = (int) (easel_cuda_divide_up (easel_cuda_divide_up (K / P, PACKS), 32) * 32);
+  const bool packs = K % P == 0 && ldx % P == 0 && easel_cuda_aligned (x) && easel_cuda_aligned (y) && threads <= 1024;
+  cudaLaunchAttribute early = {};
+  cudaLaunchConfig_t config = {};
 
-  if (K % P == 0 && ldx % P == 0 && easel_cuda_aligned (x) && easel_cuda_aligned (y) && threads <= 1024)
-    quantise_rows<T, To><<<(unsigned) M, threads, 0, stream>>> (x, ldx, y, scales, K, most);
-  else
-    quantise_plain<T, To><<<(unsigned) M, K >= 1024 ? 256 : 32, 0, stream>>> (x, ldx, y, scales, K, most);
+  config.gridDim = dim3 ((unsigned) M);
+  config.blockDim = dim3 (packs ? threads : K >= 1024 ? 256 : 32);
+  config.stream = easel_cuda (s)->stream;
+  config.attrs = &early;
+  config.numAttrs = easel_cuda_early (s, &early) ? 1 : 0;
+  return packs ? cudaLaunchKernelEx (&config, quantise_rows<T, To>, x, ldx, y, scales, K, most)
+               : cudaLaunchKernelEx (&config, quantise_plain<T, To>, x, ldx, y, scales, K, most);
 }
 
 bool
 easel_cuda_quantise_rows (EaselStream *s, const void *x, EaselDtype dtype, int64_t ldx, EaselTensor y)
 {
   const int64_t M = easel_tensor_n_rows (&y), K = y.shape[y.n_dims - 1];
-  cudaStream_t stream = easel_cuda (s)->stream;
+  cudaError_t error = cudaSuccess;
 
   if (M > INT32_MAX || K > INT32_MAX)
     return false;
   EASEL_CUDA_DISPATCH (dtype, {
     if (y.dtype == EASEL_DTYPE_I8)
-      launch<T, int8_t> (stream, (const T *) x, ldx, (int8_t *) y.data, y.scales, M, (int) K, 127);
+      error = launch<T, int8_t> (s, (const T *) x, ldx, (int8_t *) y.data, y.scales, M, (int) K, 127);
     else
-      launch<T, __nv_fp8_e4m3> (stream, (const T *) x, ldx, (__nv_fp8_e4m3 *) y.data, y.scales, M, (int) K, 448);
+      error = launch<T, __nv_fp8_e4m3> (s, (const T *) x, ldx, (__nv_fp8_e4m3 *) y.data, y.scales, M, (int) K, 448);
   });
+  easel_cuda_check (s, error, "quantise", &y);
   return true;
 }
 

@@ -21,9 +21,10 @@ host_copy (Pair *p, int side, EaselTensor t)
   return data;
 }
 
-/* Every byte of codes and scales. */
+/* Every byte of codes and scales; `few`: one in 500 codes may be the next one, and scales may be off by 1 %, since what
+ * was quantised was summed in another order. */
 static void
-compare_bytes (Pair *p, const char *what, Both y)
+compare_codes (Pair *p, const char *what, Both y, bool few)
 {
   const int64_t rows = easel_tensor_n_rows (&y.on[CPU]);
 
@@ -38,8 +39,16 @@ compare_bytes (Pair *p, const char *what, Both y)
           t[i] = part ? easel_tensor_of (y.on[i].scales, EASEL_DTYPE_F32, rows) : y.on[i];
           data[i] = host_copy (p, i, t[i]);
         }
-      if (!easel_stream_ok (p->s[CARD]) || !easel_stream_ok (p->s[CPU])
-          || memcmp (data[CPU], data[CARD], easel_tensor_bytes (&t[CPU])) != 0)
+      int64_t off = 0, most = few ? 2 + easel_tensor_count (&t[CPU]) / 500 : 0;
+
+      for (int64_t i = 0; !few && i < (int64_t) easel_tensor_bytes (&t[CPU]); i++)
+        off += ((char *) data[CPU])[i] != ((char *) data[CARD])[i];
+      for (int64_t i = 0; few && part == 0 && i < easel_tensor_count (&t[CPU]); i++)
+        off += ((char *) data[CPU])[i] != ((char *) data[CARD])[i];
+      for (int64_t i = 0; few && part == 1 && i < rows; i++)
+        if (!(fabsf (((float *) data[CPU])[i] - ((float *) data[CARD])[i]) <= 0.01f * ((float *) data[CPU])[i]))
+          off = most + 1;
+      if (!easel_stream_ok (p->s[CARD]) || !easel_stream_ok (p->s[CPU]) || off > most)
         {
           printf ("FAIL   %s: %s differ %s%s\n", what, part ? "scales" : "codes", p->s[CPU]->message,
                   p->s[CARD]->message);
@@ -104,11 +113,11 @@ quantise_case (Pair *p, EaselDtype dtype, int64_t rows, int64_t columns)
     }
   snprintf (what, sizeof what, "quantise %lld x %lld to %s", (long long) rows, (long long) columns,
             easel_dtype_name (dtype));
-  compare_bytes (p, what, y);
+  compare_codes (p, what, y, false);
   pair_end (p);
 }
 
-/* On the card: a norm that quantises against one followed by quantise, to the byte. */
+/* On the card: a norm that quantises against one followed by quantise. */
 static void
 norm_case (Pair *p, EaselDtype dtype, int64_t B, int64_t m, int64_t c, bool affine)
 {
@@ -140,7 +149,7 @@ norm_case (Pair *p, EaselDtype dtype, int64_t B, int64_t m, int64_t c, bool affi
     }
   snprintf (what, sizeof what, "norm %lldx%lld x %lld to %s", (long long) B, (long long) m, (long long) c,
             easel_dtype_name (dtype));
-  compare_bytes (p, what, y);
+  compare_codes (p, what, y, true);
   pair_end (p);
 }
 
@@ -177,7 +186,7 @@ linear_case (Pair *p, EaselDtype dtype, int64_t B, int64_t m, int64_t n, int64_t
   snprintf (what, sizeof what, "linear %s %lldx%lld x %lld x %lld act %d extras %d wider %lld",
             easel_dtype_name (dtype), (long long) B, (long long) m, (long long) n, (long long) k, act, extras,
             (long long) wider);
-  compare_bytes (p, what, w);
+  compare_codes (p, what, w, false);
   if (bias)
     b = pair_weight (p, extras % 3 ? EASEL_DTYPE_F32 : p->act, -1, 1, SHAPE (n));
   if (gate)
