@@ -32,7 +32,7 @@ step 'the same, portable kernels' "$build"/tests/kernels/test-kernels-cuda --por
 for precision in fp32 bf16 fp16 fp8 int8; do
   for cases in tests/reference ../shared/golden; do
     [ -d "$cases/cases" ] && step "reference tensors in $precision: $cases" \
-      "$build"/tests/parity --quiet --device "cuda:$precision" "$cases"
+      "$build"/tests/parity --quiet --torch tests/reference/torch-errors.json --device "cuda:$precision" "$cases"
   done
 done
 

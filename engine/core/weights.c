@@ -7,7 +7,7 @@
 
 #define ALIGNMENT 256            /* of uploaded tensors */
 #define RANDOM_SLAB ((gsize) 32 << 20) /* when nobody knows what will be asked for */
-#define LARGE ((gsize) 16 << 20)
+#define LARGE ((gsize) 4 << 20)  /* gets a piece of its own when no slab has room: little stays empty at their ends */
 #define SLAB ((gsize) 256 << 20) /* a device is asked for memory in pieces of this size: few, and hardly rounded up */
 
 typedef struct
