@@ -4,6 +4,7 @@
  * 1.5). Angles are computed in the precision of the reference, which shows in the last digits.
  */
 #include "engine/cogvideox/transformer-private.h"
+#include "kernels/half.h"
 
 #include <math.h>
 #include <string.h>
@@ -75,8 +76,25 @@ only_rounded (const float *file, const float *sines, gsize n, EaselDtype dtype)
   return TRUE;
 }
 
+/* Numbers of a file, which need not be aligned, as floats. */
+static void
+read_floats (const EaselTensor *stored, float *out, gsize n)
+{
+  const char *from = stored->data;
+  guint16 h;
+
+  for (gsize i = 0; i < n; i++)
+    if (stored->dtype == EASEL_DTYPE_F32)
+      memcpy (&out[i], from + i * sizeof (float), sizeof (float));
+    else
+      {
+        memcpy (&h, from + i * sizeof h, sizeof h);
+        out[i] = stored->dtype == EASEL_DTYPE_BF16 ? easel_f32_from_bf16 (h) : easel_f32_from_f16 (h);
+      }
+}
+
 /* Learned positions count where the clip is as long as the model's; other lengths have sines, as the reference. A table
- * that was never trained is made anew, as the reference class makes it, without the rounding of its file. */
+ * of 16 bits that was never trained is made anew, as the reference class makes it, without the rounding of its file. */
 static gboolean
 place_added (const EaselCogTransformer *self, EaselStream *s, EaselCogContext *context, GError **error)
 {
@@ -90,9 +108,7 @@ place_added (const EaselCogTransformer *self, EaselStream *s, EaselCogContext *c
   context->position = easel_new (s, s->act_dtype, context->n, c->inner);
   mark = easel_stream_mark (s);
   f32 = easel_new (s, EASEL_DTYPE_F32, context->n, c->inner);
-  if (learned)
-    easel_cast (s, .x = self->positions, .y = f32);
-  if (!easel_stream_is_dry (s) && easel_stream_ok (s) && !(learned && self->positions.dtype == EASEL_DTYPE_F32))
+  if (!easel_stream_is_dry (s) && easel_stream_ok (s))
     {
       sines = g_try_malloc_n (count, sizeof (float));
       file = learned ? g_try_malloc_n (count, sizeof (float)) : NULL;
@@ -100,9 +116,12 @@ place_added (const EaselCogTransformer *self, EaselStream *s, EaselCogContext *c
         return no_memory (context, error);
       fill_sines (c, context, sines);
       if (learned)
-        easel_download (s, file, f32);
-      if (!learned || only_rounded (file, sines, count, self->positions.dtype))
-        easel_upload (s, f32, sines);
+        read_floats (&self->positions, file, count);
+      easel_upload (s, f32,
+                    learned && (self->positions.dtype == EASEL_DTYPE_F32
+                                || !only_rounded (file, sines, count, self->positions.dtype))
+                        ? file
+                        : sines);
     }
   easel_cast (s, .x = f32, .y = context->position);
   easel_stream_release (s, mark);

@@ -30,7 +30,7 @@ struct EaselCogTransformer
   EaselDevice *device;   /* borrowed */
   CogLayer patch;        /* [C, in * patch_t * patch * patch] */
   CogLayer text;         /* [C, text_dim] */
-  EaselTensor positions; /* learned: [max_text + tokens of a sample, C]; else absent */
+  EaselTensor positions; /* learned: [max_text + tokens of a sample, C] on the host; else absent */
   CogLayer time_1, time_2; /* [T, C], [T, T] */
   CogLayer ofs_1, ofs_2;   /* [O, O] twice */
   CogLayer norm_final, norm_out; /* [C] with norm_affine */

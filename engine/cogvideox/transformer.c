@@ -195,7 +195,7 @@ easel_cog_transformer_new (JsonObject *config, EaselWeights *weights, EaselDevic
     {
       const gint64 n = c->max_text + sample_tokens (c);
 
-      self->positions = easel_weights_take (weights, EASEL_SHAPE (1, n, C), "patch_embed.pos_embedding");
+      self->positions = easel_weights_take_table (weights, EASEL_SHAPE (1, n, C), "patch_embed.pos_embedding");
       if (self->positions.data)
         self->positions = easel_tensor_as (self->positions, n, C);
     }
