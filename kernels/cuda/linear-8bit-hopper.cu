@@ -187,67 +187,89 @@ load_eight (Number (&to)[8], const Number *from)
   *(uint4 *) &to[4] = *(const uint4 *) (from + 4);
 }
 
-/* Eight columns of a row of y, from n on, from what is staged. factors, biases: of the columns. */
-template <typename T, typename Sum>
-__device__ __forceinline__ void
-write_eight (const Linear8 &l, const Sum *from, int row, int n, const float *factors, const float *biases,
-             const uint4 &residual)
+/* Where the i-th piece of eight columns of 16 rows is. */
+template <int BN> struct Piece
 {
-  const float scale = l.x_scales[row];
+  int row, n; /* in y */
+  bool there;
+
+  __device__ __forceinline__
+  Piece (const Linear8 &l, int m0, int n0, int i)
+  {
+    row = m0 + i / (BN / 8);
+    n = n0 + i % (BN / 8) * 8;
+    there = i < 2 * BN && row < l.M && n < l.N;
+  }
+};
+
+/* A piece from what is staged. factors: of its columns, BN further their biases. */
+template <typename T, typename Sum, int BN>
+__device__ __forceinline__ void
+write_piece (const Linear8 &l, const Piece<BN> &p, float scale, const uint4 &residual, const Sum *from,
+             const float *factors)
+{
   uint32_t pairs[4] = { residual.x, residual.y, residual.z, residual.w };
   float v[8], factor[8], bias[8];
   Sum sum[8];
 
   load_eight (sum, from);
   load_eight (factor, factors);
-  load_eight (bias, biases);
+  load_eight (bias, factors + BN);
 #pragma unroll
   for (int i = 0; i < 8; i++)
     v[i] = (float) sum[i] * (scale * factor[i]) + bias[i];
   activate_eight (l.act, v);
   if (l.gate)
     {
-      load_eight (factor, l.gate + (int64_t) (row / l.per) * l.N + n);
+      load_eight (factor, l.gate + (int64_t) (p.row / l.per) * l.N + p.n);
 #pragma unroll
       for (int i = 0; i < 8; i++)
         v[i] *= factor[i];
     }
   add_pairs<T> (pairs, v);
-  *(uint4 *) ((uint16_t *) l.y + row * l.ldy + n) = make_uint4 (pairs[0], pairs[1], pairs[2], pairs[3]);
+  *(uint4 *) ((uint16_t *) l.y + p.row * l.ldy + p.n) = make_uint4 (pairs[0], pairs[1], pairs[2], pairs[3]);
 }
 
-/* 16 rows from m0 on, BN columns from n0 on. shared: factors and biases of the columns. */
+/* 16 rows from m0 on, BN columns from n0 on. shared: factors and biases of the columns. What the next pieces need from
+ * memory is asked for before these are written. */
 template <typename T, typename Sum, int BN>
 __device__ __forceinline__ void
 write_rows (const Linear8 &l, int m0, int n0, const Sum *staged, const float *shared)
 {
-  constexpr int AT_ONCE = BN / 16 % 3 == 0 ? 3 : 4; /* residuals on their way */
+  constexpr int AT_ONCE = BN / 16 % 3 == 0 ? 3 : 4;
   const int lane = threadIdx.x % 32;
+  uint4 next[AT_ONCE];
+  float next_scale[AT_ONCE];
 
 #pragma unroll 1
-  for (int first = 0; first < BN / 16; first += AT_ONCE)
+  for (int first = -AT_ONCE; first < BN / 16; first += AT_ONCE)
     {
       uint4 residual[AT_ONCE];
+      float scale[AT_ONCE];
 
 #pragma unroll
       for (int i = 0; i < AT_ONCE; i++)
         {
-          const int piece = (first + i) * 32 + lane, c = piece % (BN / 8) * 8;
-          const int64_t row = m0 + piece / (BN / 8);
+          const Piece<BN> p (l, m0, n0, (first + AT_ONCE + i) * 32 + lane);
 
-          residual[i] = make_uint4 (0, 0, 0, 0);
-          if (l.residual && row < l.M && n0 + c < l.N)
-            residual[i] = *(const uint4 *) ((const uint16_t *) l.residual + row * l.ldr + n0 + c);
+          residual[i] = next[i];
+          scale[i] = next_scale[i];
+          next[i] = make_uint4 (0, 0, 0, 0);
+          if (p.there)
+            next_scale[i] = l.x_scales[p.row];
+          if (p.there && l.residual)
+            next[i] = *(const uint4 *) ((const uint16_t *) l.residual + p.row * l.ldr + p.n);
         }
+      if (first < 0)
+        continue;
 #pragma unroll
       for (int i = 0; i < AT_ONCE; i++)
         {
-          const int piece = (first + i) * 32 + lane, r = piece / (BN / 8), c = piece % (BN / 8) * 8;
-          const Sum *from = staged + r * BN + (c ^ (r >> 1 & 1) * 8);
+          const Piece<BN> p (l, m0, n0, (first + i) * 32 + lane);
+          const int r = p.row - m0, c = p.n - n0;
 
-          if (m0 + r >= l.M || n0 + c >= l.N)
-            continue;
-          write_eight<T> (l, from, m0 + r, n0 + c, shared + c, shared + BN + c, residual[i]);
+          if (p.there)
+            write_piece<T> (l, p, scale[i], residual[i], staged + r * BN + (c ^ (r >> 1 & 1) * 8), shared + c);
         }
     }
 }
