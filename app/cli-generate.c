@@ -19,6 +19,7 @@ typedef struct
 {
   EaselRequest *request;
   char *path;
+  gboolean derived; /* nobody gave that name */
 } Task;
 
 static void
@@ -69,6 +70,7 @@ add_tasks (GPtrArray *tasks, CliWish *wish, const CliArgs *args, CliOutput *outp
       task->path = cli_output_name (output, wish->prompt, wish->seed + i, (int) tasks->len, error);
       if (task->path == NULL)
         return FALSE;
+      task->derived = cli_output_is_derived (output);
     }
   return TRUE;
 }
@@ -166,14 +168,28 @@ measure_loss (EaselEngine *engine, EaselPicture *clip, const Task *task, const C
   return TRUE;
 }
 
+/* A derived name is a picture's until the model has made a clip. */
+static void
+name_clip (Task *task, const CliArgs *args)
+{
+  g_autofree char *why = NULL, *name = cli_output_clip_name (task->path, &why);
+
+  if (why && !args->quiet && !args->json)
+    fprintf (stderr, "%s It becomes %s.\n", why, name);
+  g_free (task->path);
+  task->path = g_steal_pointer (&name);
+}
+
 static gboolean
-run_task (EaselEngine *engine, const Task *task, const CliArgs *args, CliProgress *progress, GError **error)
+run_task (EaselEngine *engine, Task *task, const CliArgs *args, CliProgress *progress, GError **error)
 {
   gint64 start = g_get_monotonic_time ();
   g_autoptr (EaselPicture) picture = cli_job_run (engine, task->request, progress, args, error);
 
   if (picture == NULL)
     return FALSE;
+  if (picture->n_frames > 1 && task->derived)
+    name_clip (task, args);
   if (args->measure_loss && easel_request_settings (task->request)->reuse > 0
       && !measure_loss (engine, picture, task, args, progress, error))
     {

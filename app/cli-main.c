@@ -58,12 +58,14 @@ const CliCommand cli_commands[] = {
     "  easel-cli inspect dawn.png\n"
     "  easel-cli inspect ~/models/Sana_600M_512px/vae/diffusion_pytorch_model.safetensors\n"
     "  easel-cli inspect ~/models/Sana_600M_512px" },
-  { "reproduce", CLI_REPRODUCE, "make a picture again and compare", "FILE", 1, 1, cli_reproduce,
-    "Makes a picture again from the request inside its file and compares the pixels.\n"
+  { "reproduce", CLI_REPRODUCE, "make a picture or clip again and compare", "FILE", 1, 1, cli_reproduce,
+    "Makes a picture or clip again from the request inside its file and compares the\n"
+    "pixels, of all frames (of numbered pictures: name the first).\n"
     "Says 'identical', 'close' (a lossy file, another processor or precision), or\n"
     "'different' and why. Exit status 0, 1, 2 in that order; 2 also when it could not\n"
     "be made again.",
     "  easel-cli reproduce dawn.png\n"
+    "  easel-cli reproduce heart.mp4\n"
     "  easel-cli reproduce dawn.png --device cuda --output again.png" },
   { "gallery", CLI_GALLERY, "what was made: list, search, export, check", "[WORD …]", 0, G_MAXINT, cli_gallery,
     "The gallery of the desktop program; both may run at once. Files that came or went\n"

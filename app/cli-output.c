@@ -224,3 +224,36 @@ cli_output_name (CliOutput *self, const char *prompt, gint64 seed, int number, G
   g_hash_table_add (self->taken, g_strdup (path));
   return g_steal_pointer (&path);
 }
+
+gboolean
+cli_output_is_derived (const CliOutput *self)
+{
+  return is_folder (self);
+}
+
+char *
+cli_output_clip_name (const char *path, char **why)
+{
+  static const char *const endings[] = { "mp4", "webm", "webp" }; /* the last needs no encoder of GStreamer's */
+  const gsize stem = strlen (path) - strlen ("png");
+  g_autofree char *first = NULL, *name = NULL;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (endings); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_free (first);
+      first = g_strdup_printf ("%.*s%s", (int) stem, path, endings[i]);
+      if (easel_video_can_write (first, NULL, &error))
+        break;
+      if (i == 0 && why)
+        *why = g_strdup (error->message);
+    }
+  name = g_strdup (first);
+  for (int i = 2; g_file_test (name, G_FILE_TEST_EXISTS) || g_file_test (name, G_FILE_TEST_IS_SYMLINK); i++)
+    {
+      g_free (name);
+      name = with_number (first, i);
+    }
+  return g_steal_pointer (&name);
+}

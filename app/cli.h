@@ -185,6 +185,12 @@ gboolean cli_output_check (CliOutput *self, GError **error);
 /* The path of picture `number` (from 1). An existing file is refused unless force; derived names step aside. */
 char *cli_output_name (CliOutput *self, const char *prompt, gint64 seed, int number, GError **error);
 
+/* The name of a clip for the derived name `path` of a picture: the first kind of film or animation that can be written
+ * here, MP4 before WebM before WebP; the name steps aside for a file of that name. *why (may be NULL) receives why it
+ * is not MP4, or NULL. */
+char *cli_output_clip_name (const char *path, char **why);
+gboolean cli_output_is_derived (const CliOutput *self); /* its names are */
+
 /* cli-progress.c: says how far a run is: a bar on a terminal, lines elsewhere, events with --json. */
 typedef struct CliProgress CliProgress;
 CliProgress *cli_progress_new (const CliArgs *args, int n_pictures);
