@@ -221,6 +221,8 @@ cog_plans (CogPipeline *self, CogRecipe *r, GError **error)
   g_autoptr (GArray) plans = easel_plans_new ();
   EaselCogTiling ways[MAX_WAYS];
 
+  if (!cog_parts_load_vae (self, &self->dry, error)) /* another precision has closed it */
+    return NULL;
   ways_to_decode (self, r, ways);
   for (int i = 0; i < MAX_WAYS; i++)
     {

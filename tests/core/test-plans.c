@@ -190,6 +190,21 @@ test_text_encoder (void)
   easel_device_close (&device);
 }
 
+/* The same with products of 8 bits: blocks travel with their scales. */
+static void
+test_8_bits (Fixture *f, gconstpointer data)
+{
+  EaselRequestSettings s = *easel_request_settings (f->request);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (EaselRequest) before = f->request;
+
+  f->device->product_dtypes = 1u << EASEL_DTYPE_I8 | 1u << EASEL_DTYPE_F8_E4M3;
+  s.precision = "fp8";
+  f->request = easel_request_new (&s, &error);
+  g_assert_no_error (error);
+  test_less_and_less (f, data);
+}
+
 /* All plans are there, in order, and say what they are. */
 static void
 test_all_plans (Fixture *f, gconstpointer data G_GNUC_UNUSED)
@@ -260,6 +275,7 @@ main (int argc, char **argv)
         const char *name;
         void (*test) (Fixture *, gconstpointer);
       } tests[] = { { "less-and-less", test_less_and_less },
+                    { "8-bits", test_8_bits },
                     { "all-plans", test_all_plans },
                     { "taken-away", test_taken_away } };
 
