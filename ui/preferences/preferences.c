@@ -80,7 +80,7 @@ say_choice_cb (AdwComboRow *row)
   const Choice *choices = g_object_get_data (G_OBJECT (row), "choices");
   const char *sentence = choices[adw_combo_row_get_selected (row)].sentence;
 
-  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), sentence ? _ (sentence) : NULL);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), sentence ? _ (sentence) : "");
 }
 
 /* choices: static, ended by a NULL value; key: static. */
