@@ -63,6 +63,8 @@ const CliOption cli_options[] = {
   { "fps", 0, CLI_TYPE_DOUBLE, AT (fps), RUNS, 0, 0, "F", "frames a second of a clip (default: the model's)" },
   { "input", 'i', CLI_TYPE_STRING, AT (input), RUNS, 0, 0, "FILE",
     "a picture or clip to begin with, for models that take one" },
+  { "fit-input", 0, CLI_TYPE_FLAG, AT (fit_input), RUNS, 0, 0, NULL,
+    "fit an --input of another shape between black bars, instead of\ncutting off what stands out" },
   { "strength", 0, CLI_TYPE_DOUBLE, AT (strength), RUNS, 0, 0, "S",
     "how much of the clip in --input is made anew, above 0 to 1\n(default: 0.8)" },
   { "image", 0, CLI_TYPE_STRING, AT (input), RUNS, 0, 0, "FILE", "the same as --input, for a picture" },

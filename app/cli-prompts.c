@@ -74,6 +74,7 @@ cli_wish_request (const CliWish *wish, const CliArgs *args, int i, GError **erro
   settings.frames = args->frames;
   settings.fps = args->fps;
   settings.input = args->input;
+  settings.fit_input = args->fit_input;
   settings.strength = args->strength;
   settings.reuse = args->reuse;
   settings.dynamic_guidance = args->dynamic_guidance;

@@ -46,6 +46,7 @@ typedef struct
   gboolean measure_loss;
   const char *codec;
   gboolean dynamic_guidance;
+  gboolean fit_input;
   gint64 seed;     /* < 0: not said */
   GPtrArray *imports; /* --import DIR, each */
   const char *precision; /* of a run, and of `models pull` */

@@ -6,7 +6,7 @@ _easel_cli ()
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
   local common="--models --json --quiet --help --version"
   local run="--model --prompt --negative --size --steps --guidance --seed --sampler --count --no-instruction --no-binning
-    --max-tokens --noise --device --vram-limit --precision --threads --frames --fps --input --image --video --strength
+    --max-tokens --noise --device --vram-limit --precision --threads --frames --fps --input --fit-input --image --video --strength
     --reuse --dynamic-guidance"
   local write="--output --force --quality --no-metadata"
   local hub="--revision --precision --cache --import --connections --limit --endpoint --use-login --offline --deep --dry-run

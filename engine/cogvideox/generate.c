@@ -4,7 +4,7 @@
  * CogVideoXVideoToVideoPipeline differ in step 3 alone.
  */
 #include "engine/cogvideox/pipeline-private.h"
-#include "engine/sana/resolution.h"
+#include "engine/core/pixels.h"
 
 #include <math.h>
 #include <string.h>
@@ -161,7 +161,7 @@ decode (CogPipeline *self, CogParts *parts, EaselStream *s, const CogRecipe *r, 
   if (!easel_cog_vae_decode (parts->vae, s, z ? z + skip : NULL, r->frames - r->extra, r->h, r->w, &r->tiling, video,
                              job, error))
     return FALSE;
-  if (dry || easel_sana_to_u8 (video, count, clip->rgb))
+  if (dry || easel_pixels_to_u8 (video, count, clip->rgb))
     return TRUE;
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_FAILED,
                "The model's numbers grew out of range and gave no clip; its weights may be damaged or made for another "

@@ -109,8 +109,8 @@ EaselRequest *cog_resolve (CogPipeline *self, EaselRequest *request, GError **er
 void cog_rules (CogPipeline *self, EaselModelRules *out);
 /* Frames that the model is given of its input: 1 of a picture, all of a clip. */
 int cog_input_frames (const CogRecipe *recipe);
-/* The input of the request as the model wants it, [cog_input_frames, height, width, 3] in [-1, 1], cropped in the
- * middle to the request's shape and resized; g_free. NULL with an error. */
+/* The input of the request as the model wants it, [cog_input_frames, height, width, 3] in [-1, 1], cut in the middle to
+ * the request's shape or fitted between bars, and resized; g_free. NULL with an error. */
 float *cog_input_read (const CogRecipe *recipe, GError **error);
 
 /* The file a job leaves its latents in (safetensors: slot.N, and as metadata the request and the evaluation). */

@@ -6,7 +6,7 @@
 #include "engine/core/plans.h"
 #include "engine/media/image-file.h"
 #include "engine/media/video-file.h"
-#include "engine/sana/resolution.h"
+#include "engine/core/pixels.h"
 
 #include <string.h>
 
@@ -201,7 +201,8 @@ cog_input_read (const CogRecipe *r, GError **error)
     {
       for (gsize i = 0; i < in_size; i++)
         frame[i] = (float) input->rgb[f * in_size + i] / 255 * 2 - 1;
-      easel_sana_resize_and_crop (frame, input->width, input->height, 3, out + f * out_size, s->width, s->height);
+      (s->fit_input ? easel_pixels_fit : easel_pixels_cover) (frame, input->width, input->height, 3,
+                                                              out + f * out_size, s->width, s->height);
     }
   return g_steal_pointer (&out);
 }

@@ -139,33 +139,41 @@ measure (CogPipeline *self, const CogRecipe *r, EaselPlan *plan, GError **error)
   return ok;
 }
 
-/* What a picture of another shape loses when it is made to cover the clip; "" when that is less than a hundredth, or
- * there is none that can be looked at. */
+/* What becomes of an input of another shape, and which of its frames are used; "" when there is nothing to say. */
 static char *
-say_cut (const CogRecipe *r)
+say_input (const CogRecipe *r)
 {
   const EaselRequestSettings *s = r->settings;
+  const gboolean film = r->kind == COG_FROM_CLIP;
+  g_autofree char *frames = NULL;
   int width, height;
   double wanted, given;
 
-  if (r->kind != COG_FROM_PICTURE || !s->input || !easel_image_probe (s->input, &width, &height, NULL))
+  if (r->kind == COG_FROM_TEXT || !s->input)
     return g_strdup ("");
+  frames = film ? g_strdup_printf ("; the first %d frames of the clip are used", cog_input_frames (r)) : g_strdup ("");
+  if (film || !easel_image_probe (s->input, &width, &height, NULL))
+    return g_strdup_printf ("%s%s", frames,
+                            !film           ? ""
+                            : s->fit_input ? ", between bars where its shape is another"
+                                           : ", cut in the middle where its shape is another");
   wanted = (double) s->width / s->height;
   given = (double) width / height;
-  if (given > 1.01 * wanted)
-    return g_strdup_printf ("; %.0f %% of the picture of %d × %d are cut off at its sides", 100 * (1 - wanted / given),
-                            width, height);
-  if (wanted > 1.01 * given)
-    return g_strdup_printf ("; %.0f %% of the picture of %d × %d are cut off at its top and bottom",
-                            100 * (1 - given / wanted), width, height);
-  return g_strdup ("");
+  if (given <= 1.01 * wanted && wanted <= 1.01 * given)
+    return g_strdup (frames);
+  if (s->fit_input)
+    return g_strdup_printf ("; the picture of %d × %d stands between bars %s", width, height,
+                            given > wanted ? "above and below" : "at its sides");
+  return g_strdup_printf ("; %.0f %% of the picture of %d × %d are cut off at its %s",
+                          100 * (1 - MIN (wanted / given, given / wanted)), width, height,
+                          given > wanted ? "sides" : "top and bottom");
 }
 
 static char *
 say (CogPipeline *self, const CogRecipe *r, const EaselPlan *plan)
 {
   g_autofree char *note = easel_devices_precision_note (self->device, r->settings->precision);
-  g_autofree char *cut = say_cut (r);
+  g_autofree char *cut = say_input (r);
   g_autofree char *peak = g_format_size (plan->peak_bytes), *weights = g_format_size (plan->weights_bytes);
   g_autofree char *held = easel_plan_words (plan);
   g_autofree char *tiles = plan->tile_width > 0 ? g_strdup_printf (", decoded in tiles of %d × %d pixels",

@@ -99,6 +99,8 @@ easel_request_to_parameters (EaselRequest *self)
     {
       g_autofree char *input = g_path_get_basename (s->input);
       add_pair (line, "Input", input);
+      if (s->fit_input)
+        add_pair (line, "Input shape", "fitted");
     }
   if (s->stop_after > 0)
     add_int (line, "Stopped after", s->stop_after);
@@ -291,6 +293,8 @@ read_pair (Reader *reader, const char *key, const char *value)
     read_double (value, 1000.0, &s->fps);
   else if (!strcmp (key, "dynamic guidance"))
     s->dynamic_guidance = !strcmp (value, "on");
+  else if (!strcmp (key, "input shape"))
+    s->fit_input = !strcmp (value, "fitted");
   else if (!strcmp (key, "denoising strength"))
     read_double (value, 1.0, &s->strength);
   else if (!strcmp (key, "input") && *value && strlen (value) <= 4096)

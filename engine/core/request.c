@@ -112,6 +112,7 @@ easel_request_new (const EaselRequestSettings *settings, GError **error)
   s->precision = copy_word (settings->precision);
   s->input = copy_word (settings->input);
   s->dynamic_guidance = settings->dynamic_guidance != FALSE;
+  s->fit_input = settings->fit_input != FALSE;
   s->guidance = settings->guidance < 0 ? -1 : settings->guidance;
   s->seed = MAX (settings->seed, -1);
   s->count = MAX (settings->count, 1);
@@ -158,7 +159,8 @@ easel_request_equal (EaselRequest *a, EaselRequest *b)
          && x->steps == y->steps && x->guidance == y->guidance && x->seed == y->seed && x->count == y->count
          && x->resolution_binning == y->resolution_binning && x->human_instruction == y->human_instruction
          && x->max_tokens == y->max_tokens && x->frames == y->frames && x->fps == y->fps
-         && x->dynamic_guidance == y->dynamic_guidance && !g_strcmp0 (x->input, y->input)
+         && x->dynamic_guidance == y->dynamic_guidance && x->fit_input == y->fit_input
+         && !g_strcmp0 (x->input, y->input)
          && x->strength == y->strength && x->stop_after == y->stop_after && x->reuse == y->reuse
          && x->reused == y->reused && x->psnr == y->psnr && x->ssim == y->ssim;
 }
@@ -220,6 +222,8 @@ easel_request_to_json (EaselRequest *self)
   json_object_set_double_member (object, "fps", s->fps);
   if (s->dynamic_guidance)
     json_object_set_boolean_member (object, "dynamic_guidance", TRUE);
+  if (s->fit_input)
+    json_object_set_boolean_member (object, "fit_input", TRUE);
   set_word (object, "input", input);
   if (s->strength > 0)
     json_object_set_double_member (object, "strength", s->strength);
@@ -259,6 +263,7 @@ easel_request_from_json (const char *text, gsize length, GError **error)
   s.frames = (int) easel_fields_int (&f, "frames", 0, 0, EASEL_REQUEST_MAX_FRAMES);
   s.fps = easel_fields_double (&f, "fps", 0);
   s.dynamic_guidance = easel_fields_bool (&f, "dynamic_guidance", FALSE);
+  s.fit_input = easel_fields_bool (&f, "fit_input", FALSE);
   s.input = easel_fields_string (&f, "input", NULL);
   s.strength = easel_fields_double (&f, "strength", 0);
   s.noise = easel_fields_string (&f, "noise", NULL);

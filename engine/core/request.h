@@ -29,6 +29,7 @@ typedef struct
   int frames;           /* clips; 0: the model's default */
   double fps;           /* clips; 0: the model's */
   gboolean dynamic_guidance; /* clips: guidance grows while denoising (CogVideoX) */
+  gboolean fit_input;   /* an input of another shape: between bars; FALSE: cut to the request's */
   const char *input;    /* a picture or clip to begin with: a file, NULL none; written to files by its last part */
   double reuse;         /* clips: the change below which a step uses the work of an earlier one; 0: none does, exact */
   int reused;           /* of a finished clip: how many evaluations of the model did so; no wish, resolving clears it */

@@ -4,7 +4,7 @@
  */
 #include "engine/sana/denoise.h"
 #include "engine/sana/pipeline-private.h"
-#include "engine/sana/resolution.h"
+#include "engine/core/pixels.h"
 
 #include <string.h>
 
@@ -172,8 +172,8 @@ finish_pixels (EaselStream *s, const SanaRecipe *r, EaselTensor image, guint8 *p
   if (!easel_stream_check (s, "Decoding", error))
     return FALSE;
   if (cut)
-    easel_sana_resize_and_crop (whole, r->width, r->height, 3, cut, width, height);
-  if (easel_sana_to_u8 (result, n, pixels))
+    easel_pixels_cover (whole, r->width, r->height, 3, cut, width, height);
+  if (easel_pixels_to_u8 (result, n, pixels))
     return TRUE;
   g_set_error (error, EASEL_ERROR, EASEL_ERROR_FAILED,
                "The model's numbers grew out of range and gave no picture; its weights may be damaged or made for "

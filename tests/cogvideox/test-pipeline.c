@@ -394,11 +394,13 @@ test_reuse (void)
   easel_device_close (&device);
 }
 
-/* A picture of another shape: the plan says what is cut off. */
+/* A picture of another shape: the plan says what is cut off, or that it stands between bars. */
 static void
 test_shape (Fixture *f, gconstpointer data)
 {
   g_autofree char *path = NULL;
+  g_autofree float *given = NULL;
+  g_auto (CogRecipe) recipe = { 0 };
   g_autoptr (EaselPicture) wide = easel_picture_new (300, 50, 1, NULL);
   g_autoptr (EaselRequest) request = NULL;
   g_autoptr (GError) error = NULL;
@@ -414,6 +416,25 @@ test_shape (Fixture *f, gconstpointer data)
   g_assert_no_error (error);
   g_assert_true (easel_pipeline_plan (f->pipeline, request, &plan, &error));
   g_assert_nonnull (strstr (plan.summary, "of the picture of 300 × 50 are cut off at its sides"));
+  easel_plan_clear (&plan);
+
+  /* or it stands between bars: what the model is given begins and ends with black rows, and none is cut */
+  s.fit_input = TRUE;
+  g_clear_pointer (&request, easel_request_unref);
+  request = resolve (f, &s, &error);
+  g_assert_no_error (error);
+  g_assert_true (easel_pipeline_plan (f->pipeline, request, &plan, &error));
+  g_assert_nonnull (strstr (plan.summary, "the picture of 300 × 50 stands between bars above and below"));
+  g_assert_true (cog_recipe_init (&recipe, (CogPipeline *) f->pipeline, request, &error));
+  given = cog_input_read (&recipe, &error);
+  g_assert_no_error (error);
+  for (int x = 0; x < 3 * recipe.settings->width; x++)
+    {
+      const int last = 3 * recipe.settings->width * (recipe.settings->height - 1);
+
+      g_assert_true (given[x] == -1 && given[last + x] == -1);
+    }
+  g_assert_true (given[3 * recipe.settings->width * (recipe.settings->height / 2)] > -1);
   easel_plan_clear (&plan);
   g_remove (path);
 }

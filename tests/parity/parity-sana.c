@@ -5,6 +5,7 @@
 #include "engine/sana/controlnet.h"
 #include "engine/sana/dcae.h"
 #include "engine/sana/denoise.h"
+#include "engine/core/pixels.h"
 #include "engine/sana/resolution.h"
 #include "engine/text/sana-prompt.h"
 #include "tests/parity/parity.h"
@@ -364,7 +365,7 @@ run_resolution (ParityCase *c, GError **error)
       g_autofree char *name = g_strdup_printf ("resized.%u", i);
       g_autofree float *out = g_new (float, d[1] *h *w), *got = NULL;
 
-      easel_sana_resize_and_crop (x, d[3], d[2], d[1], out, w, h);
+      easel_pixels_cover (x, d[3], d[2], d[1], out, w, h);
       got = permute (out, shape, FALSE);
       parity_check (c, name, got, d[1] * h * w, 1e-5);
     }
@@ -481,7 +482,7 @@ decode_run (ParityCase *c, EaselStream *s, EaselTensor latents, GError **error)
   g_autofree guint8 *u8 = g_new (guint8, n);
 
   easel_download (s, host, image);
-  parity_row (c, "pixels that are no numbers", !easel_sana_to_u8 (host, n, u8), 0);
+  parity_row (c, "pixels that are no numbers", !easel_pixels_to_u8 (host, n, u8), 0);
   for (gint64 i = 0; i < n; i++)
     levels[i] = u8[i];
   first = permute (levels, shape, FALSE);

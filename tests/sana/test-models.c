@@ -6,6 +6,7 @@
 #include "engine/sana/dcae.h"
 #include "engine/sana/denoise.h"
 #include "engine/core/habits.h"
+#include "engine/core/pixels.h"
 #include "engine/sana/resolution.h"
 #include "tests/sana/sana-test.h"
 
@@ -462,15 +463,15 @@ test_sizes (void)
   g_assert_true (easel_sana_nearest_size (16, 1, 100000, &w, &h));
   g_assert_cmpint (w, ==, 256);
   g_assert_cmpint (h, ==, 1024);
-  g_assert_true (easel_sana_to_u8 (in, 6, out));
+  g_assert_true (easel_pixels_to_u8 (in, 6, out));
   g_assert_cmpint (out[0], ==, 0);
   g_assert_cmpint (out[1], ==, 255);
   g_assert_cmpint (out[2], ==, 128); /* 127.5 goes to the even one */
   g_assert_cmpint (out[3], ==, 255);
   g_assert_cmpint (out[4], ==, 0);
   g_assert_cmpint (out[5], ==, 128);
-  g_assert_false (easel_sana_to_u8 ((const float[]){ 0, NAN }, 2, out));
-  g_assert_false (easel_sana_to_u8 ((const float[]){ INFINITY }, 1, out));
+  g_assert_false (easel_pixels_to_u8 ((const float[]){ 0, NAN }, 2, out));
+  g_assert_false (easel_pixels_to_u8 ((const float[]){ INFINITY }, 1, out));
 }
 
 static void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * EaselInputRow: the picture or clip that a model begins with: chosen, dropped onto it, or taken away again.
- * Property "path" (NULL: none).
+ * One of another shape than the clip is cropped or fitted; its thumbnail shows which. Properties "path" (NULL: none)
+ * and "fits".
  */
 #pragma once
 
@@ -16,6 +17,10 @@ G_DECLARE_FINAL_TYPE (EaselInputRow, easel_input_row, EASEL, INPUT_ROW, AdwActio
 
 const char *easel_input_row_get_path (EaselInputRow *self);
 void easel_input_row_set_path (EaselInputRow *self, const char *path);
+gboolean easel_input_row_get_fits (EaselInputRow *self);
+void easel_input_row_set_fits (EaselInputRow *self, gboolean fits);
+/* The clip's size in pixels, whose shape the thumbnail has. */
+void easel_input_row_set_size (EaselInputRow *self, int width, int height);
 /* What the model takes; EASEL_INPUT_NONE hides the row. */
 void easel_input_row_set_kind (EaselInputRow *self, EaselInput kind);
 

@@ -172,6 +172,7 @@ build (EaselSettingsPanel *self, gboolean complete, GError **error)
       s.human_instruction = own->human_instruction;
       s.max_tokens = own->max_tokens;
       s.input = kind != EASEL_INPUT_NONE ? easel_input_row_get_path (self->input) : NULL;
+      s.fit_input = s.input && easel_input_row_get_fits (self->input);
       if (complete && !s.input && (kind == EASEL_INPUT_PICTURE || kind == EASEL_INPUT_CLIP))
         {
           g_set_error_literal (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
@@ -246,6 +247,13 @@ input_changed_cb (EaselSettingsPanel *self)
   changed_cb (self);
 }
 
+static void
+size_changed_cb (EaselSettingsPanel *self)
+{
+  easel_input_row_set_size (self->input, easel_size_row_get_width (self->size), easel_size_row_get_height (self->size));
+  changed_cb (self);
+}
+
 void
 easel_settings_panel_learn (EaselSettingsPanel *self, EaselJob *job, gint64 bytes)
 {
@@ -308,6 +316,7 @@ apply_request (EaselSettingsPanel *self, EaselRequest *request)
   /* A file carries the last part of a name only, which says what it was, not where. */
   if (s->input && g_path_is_absolute (s->input))
     easel_input_row_set_path (self->input, s->input);
+  easel_input_row_set_fits (self->input, s->fit_input);
   easel_sampler_row_choose (self->sampler, s->sampler);
   if (s->seed >= 0)
     set_seed (self, s->seed);
@@ -599,11 +608,11 @@ connect_controls (EaselSettingsPanel *self)
     gpointer callback;
   } connections[] = {
     { self->model, "notify::selected", model_changed_cb },  { self->sampler, "notify::selected", changed_cb },
-    { self->size, "notify::width", changed_cb },            { self->size, "notify::height", changed_cb },
+    { self->size, "notify::width", size_changed_cb },       { self->size, "notify::height", size_changed_cb },
     { self->steps, "notify::value", changed_cb },           { self->guidance, "notify::value", changed_cb },
     { self->frames, "notify::value", changed_cb },          { self->strength, "notify::value", changed_cb },
     { self->count, "value-changed", changed_cb },           { self->negative, "changed", changed_cb },
-    { self->input, "notify::path", input_changed_cb },
+    { self->input, "notify::path", input_changed_cb },      { self->input, "notify::fits", changed_cb },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (connections); i++)
