@@ -66,8 +66,8 @@ except (ImportError, ValueError):
 KNOWN = ("Broken accounting of active state", "Trying to snapshot GtkGizmo", "and height -1")
 ROOT = "/org/a11y/atspi/accessible/root"
 A11Y = "org.a11y.atspi."
-FOCUSED, CHECKED, SELECTED, SENSITIVE, FOCUSABLE = (getattr(Atspi.StateType, name) for name in (
-    "FOCUSED", "CHECKED", "SELECTED", "SENSITIVE", "FOCUSABLE"))
+FOCUSED, CHECKED, PRESSED, SELECTED, SENSITIVE, FOCUSABLE = (getattr(Atspi.StateType, name) for name in (
+    "FOCUSED", "CHECKED", "PRESSED", "SELECTED", "SENSITIVE", "FOCUSABLE"))
 
 
 def sh(*argv, timeout=30):
