@@ -71,8 +71,9 @@ const CliOption cli_options[] = {
   { "video", 0, CLI_TYPE_STRING, AT (input), RUNS, 0, 0, "FILE", "the same as --input, for a clip" },
   { "reuse", 0, CLI_TYPE_DOUBLE, AT (reuse), RUNS, 0, 0, "T",
     "clips: a step that changes less than T uses the work of an earlier\n"
-    "one; 0.1 is about twice as fast and not the same clip; how often\n"
-    "that was is said and written into the file (default: 0, exact)" },
+    "one; 0.3 takes less than half the time and is not the same clip;\n"
+    "how often that was is said and written into the file (default: 0,\n"
+    "exact)" },
   { "measure-loss", 0, CLI_TYPE_FLAG, AT (measure_loss), CLI_GENERATE, 0, 0, NULL,
     "with --reuse: make the exact clip too, compare, and say and write\n"
     "into the file how far the other is from it (PSNR, SSIM)" },

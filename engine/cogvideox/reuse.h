@@ -3,8 +3,9 @@
  * Skipping repeated work between steps (private to this room). Neighbouring steps of a clip differ little: when the
  * first block changes its tokens almost as it did at the last step that was computed, the other blocks are taken to do
  * the same as then: what they added is kept and added again. After "First Block Cache" (ParaAttention, 2024) and
- * TeaCache (arXiv 2411.19108). A trained starter model of six blocks: at 0.1, 30 of 50 steps and 39.9 dB from the exact
- * clip; at 0.2, 37 steps and 32.0 dB.
+ * TeaCache (arXiv 2411.19108). The starter model of six blocks, three clips of 50 steps: at 0.1, 31 steps reused,
+ * denoising 1.6 times as fast, 41 to 44 dB from the exact clip; at 0.2, 37 steps, 2.0 times, 37 to 39 dB; at 0.3, 38
+ * steps, 2.3 times, 34 to 37 dB.
  */
 #pragma once
 
