@@ -4,11 +4,19 @@
  * with as many blocks taking turns as less and less memory asks for. The device is the processor made to hold weights
  * of its own, as a card does.
  */
+#include "engine/cogvideox/transformer.h"
 #include "engine/core/devices.h"
 #include "engine/core/plans.h"
+#include "engine/sana/transformer.h"
 #include "engine/text/gemma2.h"
 
 #include <string.h>
+
+/* Of one forward pass of two samples of the starter models, six blocks each, in bf16. */
+#define SANA_LAUNCHES 96
+#define SANA_BYTES 42634560
+#define COG_LAUNCHES 183
+#define COG_BYTES 42873472
 
 typedef struct
 {
@@ -262,6 +270,77 @@ test_taken_away (Fixture *f, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint (recovered, >, 0);
 }
 
+/* The component of a starter model on the dry device, in bf16 as on a card. */
+static EaselWeights *
+open_component (const char *model, const char *component, JsonObject **config)
+{
+  g_autofree char *dir = g_build_filename (g_getenv ("EASEL_SOURCE"), "data", "starter", model, component, NULL);
+  g_autofree char *path = g_build_filename (dir, "config.json", NULL);
+  g_autoptr (GError) error = NULL;
+  EaselWeights *weights = easel_weights_open (dir, NULL, &error);
+
+  g_assert_no_error (error);
+  *config = easel_json_load (path, &error);
+  g_assert_no_error (error);
+  easel_weights_set_compute (weights, EASEL_DTYPE_BF16);
+  return weights;
+}
+
+/* What one forward pass of two samples issues: every operation is a launch on a card, and each costs time there. A
+ * number that grows is to be explained, one that shrinks to be written here. */
+static void
+test_launches (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (JsonObject) sana_config = NULL, cog_config = NULL;
+  const guint8 mask[2 * 8] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+  EaselDevice *dry = NULL;
+  EaselStream *s = NULL;
+
+  g_assert_cmpint (easel_dry_device_open (EASEL_DTYPE_BF16, &dry), ==, EASEL_STATUS_OK);
+  g_assert_cmpint (easel_stream_open (dry, 0, &s), ==, EASEL_STATUS_OK);
+  easel_stream_set_act (s, EASEL_DTYPE_BF16);
+
+  EaselWeights *weights = open_component ("starter-sana", "transformer", &sana_config);
+  g_autoptr (EaselSanaTransformer) sana = easel_sana_transformer_new (sana_config, weights, dry, &error);
+  g_assert_no_error (error);
+  g_autoptr (EaselSanaContext) picture
+      = easel_sana_context_new (sana, s, easel_new (s, EASEL_DTYPE_BF16, 2, 8, 192), mask, 16, 16, &error);
+  const EaselSanaStep step = { .x = easel_new (s, EASEL_DTYPE_F32, 1, 16, 16, 32),
+                               .timestep = easel_new (s, EASEL_DTYPE_F32, 1) };
+  EaselTensor out = easel_new (s, EASEL_DTYPE_F32, 2, 16, 16, 32);
+  for (int i = 0; i < 2; i++) /* every step is like the first */
+    {
+      easel_stream_reset_counters (s);
+      g_assert_true (easel_sana_transformer_forward (sana, s, picture, &step, out, NULL, &error));
+      g_test_message ("Sana: %" G_GUINT64_FORMAT " launches, %.0f bytes", s->launches, s->bytes);
+      g_assert_cmpuint (s->launches, ==, SANA_LAUNCHES);
+      g_assert_cmpfloat (s->bytes, ==, SANA_BYTES);
+    }
+
+  weights = open_component ("starter-cogvideox", "transformer", &cog_config);
+  g_autoptr (EaselCogTransformer) cog = easel_cog_transformer_new (cog_config, weights, dry, &error);
+  g_assert_no_error (error);
+  g_autoptr (EaselCogContext) clip
+      = easel_cog_context_new (cog, s, easel_new (s, EASEL_DTYPE_BF16, 2, 32, 128), 5, 16, 16, &error);
+  g_assert_no_error (error);
+  const EaselCogStep frame = { .x = easel_new (s, EASEL_DTYPE_F32, 2, 5, 16, 16, 16),
+                               .timestep = easel_new (s, EASEL_DTYPE_F32, 2) };
+  out = easel_new (s, EASEL_DTYPE_F32, 2, 5, 16, 16, 16);
+  for (int i = 0; i < 2; i++)
+    {
+      easel_stream_reset_counters (s);
+      g_assert_true (easel_cog_transformer_forward (cog, s, clip, &frame, out, NULL, &error));
+      g_test_message ("CogVideoX: %" G_GUINT64_FORMAT " launches, %.0f bytes", s->launches, s->bytes);
+      g_assert_cmpuint (s->launches, ==, COG_LAUNCHES);
+      g_assert_cmpfloat (s->bytes, ==, COG_BYTES);
+    }
+  easel_stream_close (&s);
+  g_clear_pointer (&sana, easel_sana_transformer_free);
+  g_clear_pointer (&cog, easel_cog_transformer_free);
+  easel_device_close (&dry);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -287,5 +366,6 @@ main (int argc, char **argv)
         }
     }
   g_test_add_func ("/plans/text-encoder", test_text_encoder);
+  g_test_add_func ("/plans/launches", test_launches);
   return g_test_run ();
 }
