@@ -15,6 +15,8 @@
 #define JSON_PART "\neasel: " /* between the two texts of a comment; JSON has one line */
 #define NO_LIMIT 200000000     /* bits a second: constant quality also heeds a bit rate, by default 256000 */
 #define READ_TIMEOUT (20 * GST_SECOND)
+#define READ_SLICE (50 * GST_MSECOND)
+#define AFTER_ERROR 10 /* slices in which what was decoded before may still come */
 
 #define PARSERS "gstreamer1.0-plugins-bad"
 
@@ -407,11 +409,39 @@ easel_video_gst_read_texts (const char *path, GError **error)
   return texts;
 }
 
+/* Whether an error waits on the bus; it is left there for bus_failed(). */
+static gboolean
+has_error (GstBus *bus)
+{
+  GstMessage *message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
+
+  if (message)
+    gst_bus_post (bus, message);
+  return message != NULL;
+}
+
+/* The next sample; NULL at the end, soon after an error (a damaged film says nothing more), or when none comes. */
+static GstSample *
+pull_sample (GstAppSink *sink, GstBus *bus)
+{
+  int quiet = 0;
+
+  for (GstClockTime waited = 0; waited < READ_TIMEOUT && quiet < AFTER_ERROR; waited += READ_SLICE)
+    {
+      GstSample *sample = gst_app_sink_try_pull_sample (sink, READ_SLICE);
+
+      if (sample || gst_app_sink_is_eos (sink))
+        return sample;
+      quiet = has_error (bus) ? quiet + 1 : 0;
+    }
+  return NULL;
+}
+
 /* The next frame into `to`, [height, width, 3]; FALSE at the end. */
 static gboolean
-pull_frame (GstAppSink *sink, guint8 **rgb, int *width, int *height, double *fps)
+pull_frame (GstAppSink *sink, GstBus *bus, guint8 **rgb, int *width, int *height, double *fps)
 {
-  g_autoptr (GstSample) sample = gst_app_sink_try_pull_sample (sink, READ_TIMEOUT);
+  g_autoptr (GstSample) sample = pull_sample (sink, bus);
   const GstStructure *shape = sample ? gst_caps_get_structure (gst_sample_get_caps (sample), 0) : NULL;
   int w = 0, h = 0, n = 0, d = 1;
   GstMapInfo map;
@@ -438,6 +468,7 @@ easel_video_gst_read (const char *path, int max_frames, GError **error)
 {
   g_autoptr (GPtrArray) frames = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GstElement) pipeline = NULL, source = NULL, sink = NULL;
+  g_autoptr (GstBus) bus = NULL;
   g_autoptr (GError) problem = NULL;
   EaselPicture *clip = NULL;
   int width = 0, height = 0;
@@ -461,12 +492,13 @@ easel_video_gst_read (const char *path, int max_frames, GError **error)
   source = gst_bin_get_by_name (GST_BIN (pipeline), "source");
   sink = gst_bin_get_by_name (GST_BIN (pipeline), "sink");
   g_object_set (source, "location", path, NULL);
+  bus = gst_element_get_bus (pipeline);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
   while ((int) frames->len < max_frames)
     {
       guint8 *rgb = NULL;
 
-      if (!pull_frame (GST_APP_SINK (sink), &rgb, &width, &height, &fps))
+      if (!pull_frame (GST_APP_SINK (sink), bus, &rgb, &width, &height, &fps))
         break;
       g_ptr_array_add (frames, rgb);
     }
