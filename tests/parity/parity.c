@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * parity [--device cpu|cuda[:fp32|bf16|fp16|fp8|int8]] [--case GLOB] [--torch FILE] [--quiet] DIR: see parity.h. Exit
- * status: 0 all within bounds, 1 a miss, 2 wrong usage, 77 DIR has no cases or there is no card.
+ * parity [--device cpu[:uploads]|cuda[:fp32|bf16|fp16|fp8|int8]] [--case GLOB] [--torch FILE] [--quiet] DIR: see
+ * parity.h. Exit status: 0 all within bounds, 1 a miss, 2 wrong usage, 77 DIR has no cases or there is no card.
  */
 #include "kernels/cuda-loader.h"
 #include "tests/parity/parity.h"
@@ -259,8 +259,14 @@ open_device (const char *name, EaselDtype *products, gboolean *skip)
     *skip = easel_cuda_device_open (NULL, &device, why, sizeof why) == EASEL_STATUS_UNSUPPORTED;
   else if (!g_strcmp0 (parts[0], "cpu") && !strcmp (precision, "fp32"))
     easel_cpu_device_open (0, &device);
+  else if (!g_strcmp0 (parts[0], "cpu") && !strcmp (precision, "uploads"))
+    {
+      /* the processor holding weights of its own, as a card does */
+      if (easel_cpu_device_open (0, &device) == EASEL_STATUS_OK)
+        device->maps_weights = false;
+    }
   else
-    g_strlcpy (why, "there are cpu, cuda, cuda:fp32, cuda:bf16, cuda:fp16, cuda:fp8 and cuda:int8", sizeof why);
+    g_strlcpy (why, "there are cpu, cpu:uploads, cuda, and cuda: with fp32, bf16, fp16, fp8 or int8", sizeof why);
   if (device && *products < EASEL_N_DTYPES && !(device->product_dtypes >> *products & 1))
     {
       *skip = TRUE;
