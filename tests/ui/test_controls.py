@@ -65,7 +65,7 @@ app.key("Down", "Return")
 app.find("push button", "Default for Sampler")
 
 app.write("text", "Seed", "42")
-lock = app.find("toggle button" if app.all("toggle button", "Keep This Seed") else "push button", "Keep This Seed")
+lock = app.find(("toggle button", "push button"), "Keep This Seed")
 app.press(lock, "Keep This Seed")
 # GTK shows a button pressed for a quarter of a second before it is.
 app.wait(lambda: app.again(lock).has(PRESSED) or app.again(lock).has(CHECKED), 30, "the seed to be kept")

@@ -151,7 +151,7 @@ app.find("label", label("Paused ·"))
 check(app.quit() == 0, "quits cleanly")
 app = App(env=ENV)
 app.key("alt+3")
-app.find("label", lambda name: name.startswith("Paused ·") and "MB of" in name)
+app.find("label", lambda name: name.startswith("Paused ·") and "B of " in name)
 hub.rate = 0
 app.press("push button", "Resume", within=download_row("org/second"))
 app.find("label", label("Done"))
