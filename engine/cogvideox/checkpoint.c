@@ -9,6 +9,7 @@
 
 #define REQUEST "easel.request"
 #define EVALUATION "easel.evaluation"
+#define REUSED "easel.reused"
 
 void
 cog_checkpoint_write (const char *path, const CogRecipe *recipe, const CogState *state, int C)
@@ -30,6 +31,7 @@ cog_checkpoint_write (const char *path, const CogRecipe *recipe, const CogState 
       }
   g_hash_table_insert (metadata, (char *) REQUEST, easel_request_to_json (recipe->request));
   g_hash_table_insert (metadata, (char *) EVALUATION, g_strdup_printf ("%d", state->evaluation));
+  g_hash_table_insert (metadata, (char *) REUSED, g_strdup_printf ("%d", state->reused));
   if (!easel_safetensors_write (path, n, names, tensors, metadata, &error))
     g_debug ("Latents are not kept: %s", error->message);
 }
@@ -41,6 +43,7 @@ cog_checkpoint_read (const char *path, const CogRecipe *recipe, int C, CogState 
   GHashTable *metadata = file ? easel_safetensors_metadata (file) : NULL;
   const char *request = metadata ? g_hash_table_lookup (metadata, REQUEST) : NULL;
   const char *evaluation = metadata ? g_hash_table_lookup (metadata, EVALUATION) : NULL;
+  const char *reused = metadata ? g_hash_table_lookup (metadata, REUSED) : NULL;
   g_autofree char *mine = easel_request_to_json (recipe->request);
   g_auto (CogState) state = { .n_slots = easel_sampler_n_slots (recipe->sampler) };
   gint64 number;
@@ -49,6 +52,15 @@ cog_checkpoint_read (const char *path, const CogRecipe *recipe, int C, CogState 
       || !g_ascii_string_to_signed (evaluation, 10, 1, easel_sampler_n_evaluations (recipe->sampler), &number, NULL))
     return FALSE;
   state.evaluation = (int) number;
+  /* Files from before this was counted have none; those with reuse did not begin where all is computed. */
+  if (!reused && recipe->settings->reuse > 0)
+    return FALSE;
+  if (reused)
+    {
+      if (!g_ascii_string_to_signed (reused, 10, 0, state.evaluation, &number, NULL))
+        return FALSE;
+      state.reused = (int) number;
+    }
   for (int i = 0; i < state.n_slots; i++)
     {
       g_autofree char *name = g_strdup_printf ("slot.%d", i);

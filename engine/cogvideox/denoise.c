@@ -178,8 +178,8 @@ evaluate (const CogDenoise *self, EaselStream *s, EaselCogContext *context, Ease
   const float g = (float) guidance_at (self, e->timestep);
   EaselTensor model = l->slots[EASEL_SLOT_MODEL];
 
-  if (reuse && i + 1 == easel_sampler_n_evaluations (self->sampler))
-    easel_cog_reuse_insist (reuse); /* the last one is what is seen */
+  if (reuse)
+    easel_cog_reuse_next (reuse, i, easel_sampler_n_evaluations (self->sampler));
   easel_upload (s, l->timestep, times);
   fill_input (self, s, l, e->input_scale);
   if (!easel_cog_transformer_forward (self->transformer, s, context, &step, l->output, job, error))
@@ -192,11 +192,21 @@ evaluate (const CogDenoise *self, EaselStream *s, EaselCogContext *context, Ease
   return easel_stream_check (s, "Denoising", error);
 }
 
+/* Whether what evaluation i led to is kept; where work is reused, only before one that computes everything. */
+static gboolean
+keeps_here (const CogDenoise *self, int i)
+{
+  const int all = self->reuse > 0 ? EASEL_COG_REUSE_EVERY : 1, every = (self->keep_every + all - 1) / all * all;
+
+  return self->keep_cb && every > 0 && ((i + 1) % every == 0 || i + 1 == easel_sampler_n_evaluations (self->sampler));
+}
+
 /* What is needed to go on from evaluation `next`, given to keep_cb. A copy that has no memory is not kept. */
 static void
-keep (const CogDenoise *self, EaselStream *s, Loop *l, int next)
+keep (const CogDenoise *self, EaselStream *s, Loop *l, EaselCogReuse *reuse, int next)
 {
-  g_auto (CogState) state = { .evaluation = next, .n_slots = easel_sampler_n_slots (self->sampler) };
+  g_auto (CogState) state = { .evaluation = next, .n_slots = easel_sampler_n_slots (self->sampler),
+                              .reused = reuse ? easel_cog_reuse_count (reuse) : 0 };
 
   for (int i = 0; i < state.n_slots; i++)
     {
@@ -236,7 +246,9 @@ cog_denoise (const CogDenoise *self, EaselStream *s, EaselTensor out, EaselJob *
   /* 1. Everything the loop needs; what does not change between steps is computed here. */
   if (!prepare (self, s, &l, error)
       || !(context = easel_cog_context_new (self->transformer, s, self->text, self->frames, self->h, self->w, error))
-      || (self->reuse > 0 && !(reuse = easel_cog_reuse_new (self->transformer, s, context, self->reuse, error))))
+      || (self->reuse > 0
+          && !(reuse = easel_cog_reuse_new (self->transformer, s, context, self->reuse,
+                                            self->resume ? self->resume->reused : 0, error))))
     goto cleanup;
 
   /* 2. The beginning: X [F, h, w, C]. */
@@ -270,9 +282,8 @@ cog_denoise (const CogDenoise *self, EaselStream *s, EaselTensor out, EaselJob *
       easel_sampler_apply (self->sampler, i, s, l.slots);
       if (self->step_cb)
         self->step_cb (i, s, l.slots[EASEL_SLOT_X], l.clean, self->user_data);
-      if (self->keep_cb && self->keep_every > 0 && ((i + 1) % self->keep_every == 0 || i + 1 == n_evaluations)
-          && !easel_stream_is_dry (s))
-        keep (self, s, &l, i + 1);
+      if (keeps_here (self, i) && !easel_stream_is_dry (s))
+        keep (self, s, &l, reuse, i + 1);
     }
 
   if (reuse && self->reused)

@@ -18,13 +18,14 @@ typedef void (*CogStepFunc) (int evaluation, EaselStream *stream, EaselTensor x,
  * that it does not use. */
 typedef struct
 {
-  int evaluation, n_slots;
+  int evaluation, n_slots, reused; /* reused: evaluations before it that used earlier work */
   float *slots[EASEL_N_SLOTS];
 } CogState;
 void cog_state_clear (CogState *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CogState, cog_state_clear)
 
-/* Called between evaluations, when keep_every of them have passed; borrowed. */
+/* Called between evaluations, when keep_every of them have passed (with reuse: and the next one computes everything);
+ * borrowed. */
 typedef void (*CogKeepFunc) (const CogState *state, gpointer user_data);
 
 typedef struct

@@ -10,8 +10,6 @@
 
 /* The first steps find the clip's shape, and each of them changes much. */
 #define FIRST_COMPUTED 2
-/* Errors of reused steps add up; a step is computed at the latest after so many. */
-#define MOST_REUSED 4
 
 struct EaselCogReuse
 {
@@ -21,18 +19,20 @@ struct EaselCogReuse
   EaselTensor before, after;     /* [n_probe, C] f32: tokens around the first block */
   EaselTensor middle, rest;      /* [B, n, C] f32: tokens after the first block; what the others added */
   float *work, *last;            /* [n_probe, C]: what the first block did, now and when all was computed */
-  int n_forwards, n_in_a_row, n_reused;
-  gboolean insist;
+  int n_reused;
+  gboolean whole;                /* this forward computes everything, whatever changes */
 };
 
 EaselCogReuse *
 easel_cog_reuse_new (EaselCogTransformer *transformer, EaselStream *s, EaselCogContext *x, double threshold,
-                     GError **error)
+                     int reused, GError **error)
 {
   g_autoptr (EaselCogReuse) self = g_new0 (EaselCogReuse, 1);
   const gint64 C = transformer->config.inner;
 
   self->threshold = threshold;
+  self->n_reused = reused;
+  self->whole = TRUE;
   self->B = x->batch;
   self->n = x->n;
   self->n_text = x->n_text;
@@ -62,9 +62,10 @@ easel_cog_reuse_free (EaselCogReuse *self)
 }
 
 void
-easel_cog_reuse_insist (EaselCogReuse *self)
+easel_cog_reuse_next (EaselCogReuse *self, int i, int n)
 {
-  self->insist = TRUE;
+  /* The last one is what is seen. */
+  self->whole = i < FIRST_COMPUTED || i % EASEL_COG_REUSE_EVERY == 0 || i + 1 == n;
 }
 
 int
@@ -113,10 +114,6 @@ change (const EaselCogReuse *self)
 gboolean
 cog_reuse_skips (EaselCogReuse *self, EaselStream *s, EaselTensor tokens)
 {
-  const int forward = self->n_forwards++;
-  const gboolean insist = self->insist;
-
-  self->insist = FALSE;
   easel_cast (s, .x = tokens, .y = self->middle);
   probe (self, s, tokens, self->after);
   easel_lincomb (s, .n_terms = 2, .x = { self->after, self->before }, .c = { 1, -1 }, .y = self->after);
@@ -124,13 +121,11 @@ cog_reuse_skips (EaselCogReuse *self, EaselStream *s, EaselTensor tokens)
   if (easel_stream_is_dry (s) || !easel_stream_ok (s))
     return FALSE;
   /* Written so that NaN computes. */
-  if (forward >= FIRST_COMPUTED && !insist && self->n_in_a_row < MOST_REUSED && change (self) < self->threshold)
+  if (!self->whole && change (self) < self->threshold)
     {
-      self->n_in_a_row++;
       self->n_reused++;
       return TRUE;
     }
-  self->n_in_a_row = 0;
   memcpy (self->last, self->work, self->n_probe * (gsize) self->C * sizeof (float));
   return FALSE;
 }

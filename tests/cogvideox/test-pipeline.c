@@ -350,6 +350,38 @@ test_reuse_nothing (Fixture *f, gconstpointer data)
   easel_plan_clear (&plan);
 }
 
+/* Interrupted between steps that reuse work and begun again: the bytes and the count of the job that was not. */
+static void
+check_interrupted (EaselPipeline *pipeline, const EaselRequestSettings *s, const EaselPicture *straight)
+{
+  g_autofree char *dir = g_dir_make_tmp ("easel-reuse-XXXXXX", NULL);
+  g_autofree char *kept = g_build_filename (dir, "kept.safetensors", NULL);
+  g_autoptr (EaselRequest) request = easel_request_new (s, NULL), resolved = NULL;
+  g_autoptr (EaselPicture) clip = NULL;
+  Stopper stopper = { 17, EASEL_PHASE_DENOISING };
+
+  resolved = pipeline->klass->resolve (pipeline, request, NULL);
+  for (int i = 0; i < 2; i++)
+    {
+      g_autoptr (EaselJob) job = easel_job_new (resolved);
+      GError *error = NULL;
+
+      easel_job_set_checkpoint (job, kept, 1);
+      if (i == 0)
+        easel_job_set_observer (job, stop_cb, &stopper);
+      easel_job_begin (job);
+      pipeline->klass->run (pipeline, resolved, job, &clip, &error);
+      g_assert_true (g_file_test (kept, G_FILE_TEST_EXISTS));
+      g_assert_true (i == 0 ? g_error_matches (error, EASEL_ERROR, EASEL_ERROR_CANCELLED) : !error);
+      easel_job_finish (job, error);
+    }
+  g_assert_true (same (straight, clip));
+  g_assert_cmpint (easel_request_settings (clip->request)->reused, ==,
+                   easel_request_settings (straight->request)->reused);
+  g_remove (kept);
+  g_rmdir (dir);
+}
+
 /* A trained model: neighbouring steps are alike, and the clip stays like the exact one. */
 static void
 test_reuse (void)
@@ -390,6 +422,7 @@ test_reuse (void)
   g_assert_cmpint (reused, <=, s.steps - 3); /* the two first and the last are always computed */
   g_assert_cmpfloat (likeness.psnr, >, 22);
   g_assert_cmpfloat (likeness.ssim, >, 0.9);
+  check_interrupted (pipeline, &s, clip);
   pipeline->klass->free (pipeline);
   easel_device_close (&device);
 }
