@@ -54,6 +54,7 @@ tear_down (Fixture *f, gconstpointer data)
 {
   easel_device_close (&f->device);
   tiny_remove (f->dir);
+  g_free (f->dir);
   g_free (f->cache);
 }
 
