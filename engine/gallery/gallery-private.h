@@ -95,7 +95,7 @@ char *easel_gallery_absolute (EaselGallery *self, const char *stored);
 /* place.c. Compares the folder with the one of the last opening; rows whose files stayed there keep them. */
 gboolean easel_gallery_settle_folder (EaselGallery *self, GError **error);
 
-/* What the ending of a file says it is; FALSE: nothing for the gallery. */
+/* What a file is, by its ending and, of a .webp, its first bytes; FALSE: nothing for the gallery. */
 gboolean easel_gallery_kind_of (const char *path, EaselItemKind *kind);
 /* easel_gallery_scan() that also appends the folders it met (absolute paths) to `folders`; NULL: nobody asks. */
 gboolean easel_gallery_scan_folders (EaselGallery *self, EaselGalleryScan *result, GPtrArray *folders,

@@ -19,13 +19,13 @@ static const struct
   const char *ending;
   EaselItemKind kind;
 } endings[] = {
-  { ".png", EASEL_ITEM_PICTURE }, { ".jpg", EASEL_ITEM_PICTURE }, { ".jpeg", EASEL_ITEM_PICTURE },
-  { ".webp", EASEL_ITEM_PICTURE }, { ".mp4", EASEL_ITEM_CLIP },   { ".webm", EASEL_ITEM_CLIP },
-  { ".mkv", EASEL_ITEM_CLIP },
+  { ".png", EASEL_ITEM_PICTURE },  { ".jpg", EASEL_ITEM_PICTURE }, { ".jpeg", EASEL_ITEM_PICTURE },
+  { ".webp", EASEL_ITEM_PICTURE }, { ".mp4", EASEL_ITEM_CLIP },    { ".webm", EASEL_ITEM_CLIP },
+  { ".mkv", EASEL_ITEM_CLIP },     { ".gif", EASEL_ITEM_CLIP },    { ".apng", EASEL_ITEM_CLIP },
 };
 
-gboolean
-easel_gallery_kind_of (const char *path, EaselItemKind *kind)
+static gboolean
+has_ending (const char *path, EaselItemKind *kind)
 {
   const char *dot = strrchr (path, '.');
 
@@ -36,6 +36,16 @@ easel_gallery_kind_of (const char *path, EaselItemKind *kind)
         return TRUE;
       }
   return FALSE;
+}
+
+gboolean
+easel_gallery_kind_of (const char *path, EaselItemKind *kind)
+{
+  if (!has_ending (path, kind))
+    return FALSE;
+  if (easel_video_moves (path))
+    *kind = EASEL_ITEM_CLIP;
+  return TRUE;
 }
 
 char *
@@ -322,7 +332,7 @@ meet_file (Scan *scan, const char *path)
   struct stat st;
   Known *known;
 
-  if (!relative || !easel_gallery_kind_of (path, &kind) || stat (path, &st) != 0 || !S_ISREG (st.st_mode))
+  if (!relative || !has_ending (path, &kind) || stat (path, &st) != 0 || !S_ISREG (st.st_mode))
     return;
   known = g_hash_table_lookup (scan->known, relative);
   if (known)

@@ -4,6 +4,7 @@
  */
 #include "engine/media/video-private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define DEFAULT_FPS 8
@@ -66,6 +67,24 @@ gboolean
 easel_video_is_animation (const char *path)
 {
   return find_animation (path) >= 0;
+}
+
+/* The WebP container's extended header says so: RIFF size WEBP VP8X size flags. */
+gboolean
+easel_video_moves (const char *path)
+{
+  guint8 head[21];
+  FILE *file;
+  gboolean moves;
+
+  if (!easel_video_ends_with (path, ".webp"))
+    return easel_video_is_container (path);
+  if (!(file = fopen (path, "rb")))
+    return FALSE;
+  moves = fread (head, 1, sizeof head, file) == sizeof head && !memcmp (head, "RIFF", 4)
+          && !memcmp (head + 8, "WEBPVP8X", 8) && (head[20] & 0x02) != 0;
+  fclose (file);
+  return moves;
 }
 
 gboolean

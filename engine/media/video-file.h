@@ -31,6 +31,9 @@ gboolean easel_video_is_container (const char *path);
 /* Whether the ending is one of those that need no GStreamer and are read as a whole: .gif, .webp, .apng. */
 gboolean easel_video_is_animation (const char *path);
 
+/* Whether the file moves: by its ending, and a .webp by its first bytes. FALSE where it cannot be read. */
+gboolean easel_video_moves (const char *path);
+
 /* Whether a clip can be written to `path`: BAD_REQUEST lists the known endings and codecs, UNSUPPORTED names the
  * encoder that is missing and the package that has it. To check before the work. */
 gboolean easel_video_can_write (const char *path, const char *codec, GError **error);

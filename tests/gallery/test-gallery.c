@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "engine/media/image-file.h"
+#include "engine/media/video-file.h"
 #include "engine/queue/store.h"
 #include "tests/gallery/fixture.h"
 
@@ -252,6 +253,55 @@ test_queue_store (void)
   g_assert_cmpstr (third, ==, "cxb");
 }
 
+/* Animations are clips, with their length and a thumbnail; a WebP that stands still is a picture. */
+static void
+test_animations (Fixture *f, gconstpointer data)
+{
+  static const char *const names[] = { "a.gif", "b.apng", "c.webp", "still.webp" };
+  g_autoptr (GError) error = NULL;
+  EaselGalleryScan result = { 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      EaselRequestSettings s = EASEL_REQUEST_SETTINGS_INIT;
+      g_autofree char *path = g_build_filename (f->folder, names[i], NULL), *thumbnail = NULL;
+      const int frames = i < 3 ? 4 : 1;
+      g_autoptr (EaselPicture) picture = easel_picture_new (8, 6, frames, NULL);
+
+      s.prompt = names[i];
+      s.frames = frames;
+      s.fps = 8;
+      picture->fps = 8;
+      picture->request = easel_request_new (&s, NULL);
+      for (int p = 0; p < frames * 8 * 6 * 3; p++)
+        picture->rgb[p] = (guint8) (p * 7);
+      if (frames > 1)
+        easel_video_write (picture, path, NULL, &error);
+      else
+        easel_image_write (picture, path, NULL, &error);
+      g_assert_no_error (error);
+      thumbnail = easel_thumbnail_ensure (path, 128, &error);
+      g_assert_no_error (error);
+    }
+  g_assert_true (easel_gallery_scan (f->gallery, &result, NULL, &error));
+  g_assert_cmpint (result.added, ==, 4);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      EaselGalleryQuery q = EASEL_GALLERY_QUERY_INIT;
+      g_autoptr (GArray) ids = NULL;
+      g_autoptr (EaselGalleryItem) item = NULL;
+
+      q.text = names[i];
+      q.kind = i < 3 ? EASEL_ITEM_CLIP : EASEL_ITEM_PICTURE;
+      ids = easel_gallery_query (f->gallery, &q, &error);
+      g_assert_cmpuint (ids->len, ==, 1);
+      item = easel_gallery_get (f->gallery, g_array_index (ids, gint64, 0), &error);
+      g_assert_cmpint (item->width, ==, 8);
+      g_assert_cmpint (item->n_frames, ==, i < 3 ? 4 : 1);
+      g_assert_cmpfloat (item->seconds, ==, i < 3 ? 0.5 : 0);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -267,6 +317,7 @@ main (int argc, char **argv)
   ADD (outside);
   ADD (thumbnail);
   ADD (shared_thumbnail);
+  ADD (animations);
   g_test_add_func ("/queue/store", test_queue_store);
   status = g_test_run ();
   fixture_home_away ();
