@@ -4,6 +4,7 @@
  */
 #include "engine/cogvideox/pipeline-private.h"
 #include "engine/media/image-file.h"
+#include "engine/media/video-file.h"
 #include "engine/core/devices.h"
 #include "engine/core/plans.h"
 
@@ -139,33 +140,52 @@ measure (CogPipeline *self, const CogRecipe *r, EaselPlan *plan, GError **error)
   return ok;
 }
 
-/* What becomes of an input of another shape, and which of its frames are used; "" when there is nothing to say. */
-static char *
-say_input (const CogRecipe *r)
+/* Tells the plan of an input whose shape is not the request's; one that cannot be read is the job's to complain of. */
+static void
+look_at_input (const CogRecipe *r, EaselPlan *plan)
 {
   const EaselRequestSettings *s = r->settings;
-  const gboolean film = r->kind == COG_FROM_CLIP;
-  g_autofree char *frames = NULL;
-  int width, height;
+  int width = 0, height = 0;
   double wanted, given;
 
   if (r->kind == COG_FROM_TEXT || !s->input)
-    return g_strdup ("");
-  frames = film ? g_strdup_printf ("; the first %d frames of the clip are used", cog_input_frames (r)) : g_strdup ("");
-  if (film || !easel_image_probe (s->input, &width, &height, NULL))
-    return g_strdup_printf ("%s%s", frames,
-                            !film           ? ""
-                            : s->fit_input ? ", between bars where its shape is another"
-                                           : ", cut in the middle where its shape is another");
+    return;
+  if (cog_input_frames (r) > 1)
+    {
+      g_autoptr (EaselPicture) first = easel_video_read (s->input, 1, NULL);
+
+      width = first ? first->width : 0;
+      height = first ? first->height : 0;
+    }
+  else if (!easel_image_probe (s->input, &width, &height, NULL))
+    return;
   wanted = (double) s->width / s->height;
-  given = (double) width / height;
+  given = height > 0 ? (double) width / height : wanted;
   if (given <= 1.01 * wanted && wanted <= 1.01 * given)
-    return g_strdup (frames);
+    return;
+  plan->input_width = width;
+  plan->input_height = height;
+}
+
+/* What becomes of an input of another shape, and which of its frames are used; "" when there is nothing to say. */
+static char *
+say_input (const CogRecipe *r, const EaselPlan *plan)
+{
+  const EaselRequestSettings *s = r->settings;
+  const int w = plan->input_width, h = plan->input_height;
+  const double wanted = (double) s->width / s->height, given = h > 0 ? (double) w / h : wanted;
+  const char *what = r->kind == COG_FROM_CLIP ? "clip" : "picture";
+  g_autofree char *frames = r->kind == COG_FROM_CLIP && s->input
+                                ? g_strdup_printf ("; the first %d frames of the clip are used", cog_input_frames (r))
+                                : g_strdup ("");
+
+  if (!h)
+    return g_steal_pointer (&frames);
   if (s->fit_input)
-    return g_strdup_printf ("; the picture of %d × %d stands between bars %s", width, height,
+    return g_strdup_printf ("%s; the %s of %d × %d stands between bars %s", frames, what, w, h,
                             given > wanted ? "above and below" : "at its sides");
-  return g_strdup_printf ("; %.0f %% of the picture of %d × %d are cut off at its %s",
-                          100 * (1 - MIN (wanted / given, given / wanted)), width, height,
+  return g_strdup_printf ("%s; %.0f %% of the %s of %d × %d are cut off at its %s", frames,
+                          100 * (1 - MIN (wanted / given, given / wanted)), what, w, h,
                           given > wanted ? "sides" : "top and bottom");
 }
 
@@ -173,7 +193,7 @@ static char *
 say (CogPipeline *self, const CogRecipe *r, const EaselPlan *plan)
 {
   g_autofree char *note = easel_devices_precision_note (self->device, r->settings->precision);
-  g_autofree char *cut = say_input (r);
+  g_autofree char *cut = say_input (r, plan);
   g_autofree char *peak = g_format_size (plan->peak_bytes), *weights = g_format_size (plan->weights_bytes);
   g_autofree char *held = easel_plan_words (plan);
   g_autofree char *tiles = plan->tile_width > 0 ? g_strdup_printf (", decoded in tiles of %d × %d pixels",
@@ -228,14 +248,17 @@ cog_plans (CogPipeline *self, CogRecipe *r, GError **error)
   const guint64 budget = easel_plan_budget (self->device, self->used_before);
   g_autoptr (GArray) plans = easel_plans_new ();
   EaselCogTiling ways[MAX_WAYS];
+  EaselPlan seen = { 0 };
 
+  look_at_input (r, &seen);
   if (!cog_parts_load_vae (self, &self->dry, error)) /* another precision has closed it */
     return NULL;
   ways_to_decode (self, r, ways);
   for (int i = 0; i < MAX_WAYS; i++)
     {
       EaselPlan way = { .steps = r->settings->steps, .width = r->settings->width, .height = r->settings->height,
-                        .frames = r->settings->frames, .way = i };
+                        .frames = r->settings->frames, .way = i, .input_width = seen.input_width,
+                        .input_height = seen.input_height };
       EaselNeeds needs = { 0 };
 
       if (!makes_sense (self, r, &ways[i]))

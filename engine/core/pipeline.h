@@ -21,6 +21,7 @@ typedef struct
   double flops;               /* whole job, one picture */
   double encode_flops, step_flops, decode_flops; /* of its stages, 0 not known: tells the time left of a first run */
   int steps, width, height, frames;
+  int input_width, input_height; /* of the picture or clip it begins with, where its shape is another; else 0 */
   int tile_width, tile_height; /* pixels decoded at a time; 0: everything at once */
   gboolean takes_turns;        /* the text encoder and the other models are not in memory together */
   gboolean encoder_streamed;   /* and it is read block by block */

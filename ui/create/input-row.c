@@ -8,11 +8,13 @@
 #include "ui/compat.h"
 #include "ui/window.h"
 
+#define SIDE 56 /* pixels of the thumbnail's longer side */
+
 struct _EaselInputRow
 {
   AdwActionRow parent;
 
-  GtkWidget *thumbnail, *clear, *shape; /* borrowed: children */
+  GtkWidget *thumbnail, *frame, *clear; /* borrowed: children; the frame holds the thumbnail to its size */
   char *path;
   EaselInput kind;
   GCancellable *looking;
@@ -23,7 +25,6 @@ G_DEFINE_FINAL_TYPE (EaselInputRow, easel_input_row, ADW_TYPE_ACTION_ROW)
 enum
 {
   PATH = 1,
-  FITS,
   N_PROPERTIES
 };
 static GParamSpec *properties[N_PROPERTIES];
@@ -51,7 +52,7 @@ thumbnail_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || !self->thumbnail)
     return;
-  gtk_widget_set_visible (self->thumbnail, path != NULL);
+  gtk_widget_set_visible (self->frame, path != NULL);
   if (path)
     gtk_picture_set_filename (GTK_PICTURE (self->thumbnail), path);
   if (error && easel_window_of (self))
@@ -70,10 +71,9 @@ show_input (EaselInputRow *self)
                                                                 : _ ("None yet; this model needs one"));
   adw_action_row_set_subtitle (ADW_ACTION_ROW (self), escaped);
   gtk_widget_set_visible (self->clear, self->path != NULL);
-  gtk_widget_set_visible (self->shape, self->path != NULL);
   g_cancellable_cancel (self->looking);
   g_clear_object (&self->looking);
-  gtk_widget_set_visible (self->thumbnail, FALSE);
+  gtk_widget_set_visible (self->frame, FALSE);
   if (self->path)
     {
       g_autoptr (GTask) task = NULL;
@@ -114,33 +114,21 @@ easel_input_row_set_kind (EaselInputRow *self, EaselInput kind)
 
 /* ---- its shape ---- */
 
-gboolean
-easel_input_row_get_fits (EaselInputRow *self)
-{
-  return gtk_drop_down_get_selected (GTK_DROP_DOWN (self->shape)) == 1;
-}
-
+/* The thumbnail stands in the shape of the clip, and shows what of the file is kept. */
 void
 easel_input_row_set_fits (EaselInputRow *self, gboolean fits)
 {
-  gtk_drop_down_set_selected (GTK_DROP_DOWN (self->shape), fits ? 1 : 0);
+  gtk_picture_set_content_fit (GTK_PICTURE (self->thumbnail), fits ? GTK_CONTENT_FIT_CONTAIN : GTK_CONTENT_FIT_COVER);
 }
 
 void
 easel_input_row_set_size (EaselInputRow *self, int width, int height)
 {
   const double ratio = width > 0 && height > 0 ? CLAMP ((double) width / height, 0.5, 2) : 1;
+  const int w = (int) (SIDE * MIN (ratio, 1)), h = (int) (SIDE * MIN (1 / ratio, 1));
 
-  gtk_widget_set_size_request (self->thumbnail, (int) (48 * MAX (ratio, 1)), (int) (48 * MAX (1 / ratio, 1)));
-}
-
-/* The thumbnail stands in the shape of the clip, and shows what of the file is kept. */
-static void
-shape_chosen_cb (EaselInputRow *self)
-{
-  gtk_picture_set_content_fit (GTK_PICTURE (self->thumbnail),
-                               easel_input_row_get_fits (self) ? GTK_CONTENT_FIT_CONTAIN : GTK_CONTENT_FIT_COVER);
-  g_object_notify_by_pspec (G_OBJECT (self), properties[FITS]);
+  gtk_widget_set_size_request (self->thumbnail, w, h);
+  adw_clamp_set_maximum_size (ADW_CLAMP (self->frame), w);
 }
 
 /* ---- choosing ---- */
@@ -185,8 +173,6 @@ easel_input_row_get_property (GObject *object, guint id, GValue *value, GParamSp
 {
   if (id == PATH)
     g_value_set_string (value, EASEL_INPUT_ROW (object)->path);
-  else if (id == FITS)
-    g_value_set_boolean (value, easel_input_row_get_fits (EASEL_INPUT_ROW (object)));
   else
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, spec);
 }
@@ -219,8 +205,6 @@ easel_input_row_class_init (EaselInputRowClass *klass)
   object_class->finalize = easel_input_row_finalize;
   properties[PATH] = g_param_spec_string ("path", NULL, NULL, NULL,
                                           G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
-  properties[FITS] = g_param_spec_boolean ("fits", NULL, NULL, FALSE,
-                                           G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   g_object_class_install_properties (object_class, N_PROPERTIES, properties);
 }
 
@@ -229,32 +213,25 @@ easel_input_row_init (EaselInputRow *self)
 {
   GtkWidget *choose = gtk_button_new_from_icon_name ("document-open-symbolic");
   GtkDropTarget *drop = gtk_drop_target_new (G_TYPE_FILE, GDK_ACTION_COPY);
-  /* Translators: what is done with a picture of another shape: its edges are cut off, or black bars stand beside it. */
-  const char *const shapes[] = { _ ("Crop"), _ ("Fit"), NULL };
 
   self->thumbnail = gtk_picture_new ();
-  gtk_widget_set_size_request (self->thumbnail, 48, 48);
   gtk_picture_set_can_shrink (GTK_PICTURE (self->thumbnail), TRUE);
   gtk_picture_set_content_fit (GTK_PICTURE (self->thumbnail), GTK_CONTENT_FIT_COVER);
   gtk_widget_set_valign (self->thumbnail, GTK_ALIGN_CENTER);
   gtk_widget_set_overflow (self->thumbnail, GTK_OVERFLOW_HIDDEN);
   gtk_widget_add_css_class (self->thumbnail, "input-shape");
-  gtk_widget_set_visible (self->thumbnail, FALSE);
-  adw_action_row_add_prefix (ADW_ACTION_ROW (self), self->thumbnail);
+  self->frame = adw_clamp_new ();
+  adw_clamp_set_child (ADW_CLAMP (self->frame), self->thumbnail);
+  adw_clamp_set_tightening_threshold (ADW_CLAMP (self->frame), 0);
+  gtk_widget_set_visible (self->frame, FALSE);
+  easel_input_row_set_size (self, 0, 0);
+  adw_action_row_add_prefix (ADW_ACTION_ROW (self), self->frame);
   self->clear = gtk_button_new_from_icon_name ("edit-clear-symbolic");
   gtk_widget_set_tooltip_text (self->clear, _ ("Begin With None"));
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->clear), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Begin With None"),
                                   -1);
   gtk_widget_set_tooltip_text (choose, _ ("Choose a File"));
   gtk_accessible_update_property (GTK_ACCESSIBLE (choose), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Choose a File"), -1);
-  self->shape = gtk_drop_down_new_from_strings (shapes);
-  gtk_widget_set_tooltip_text (self->shape, _ ("If It Has Another Shape"));
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->shape), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                  _ ("If It Has Another Shape"), -1);
-  gtk_widget_set_valign (self->shape, GTK_ALIGN_CENTER);
-  gtk_widget_add_css_class (self->shape, "flat");
-  g_signal_connect_object (self->shape, "notify::selected", G_CALLBACK (shape_chosen_cb), self, G_CONNECT_SWAPPED);
-  adw_action_row_add_suffix (ADW_ACTION_ROW (self), self->shape);
   g_signal_connect_object (choose, "clicked", G_CALLBACK (choose_clicked_cb), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->clear, "clicked", G_CALLBACK (clear_clicked_cb), self, G_CONNECT_SWAPPED);
   for (int i = 0; i < 2; i++)

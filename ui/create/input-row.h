@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * EaselInputRow: the picture or clip that a model begins with: chosen, dropped onto it, or taken away again.
- * One of another shape than the clip is cropped or fitted; its thumbnail shows which. Properties "path" (NULL: none)
- * and "fits".
+ * The thumbnail has the shape of what is made, and shows what is kept of it. Property "path" (NULL: none).
  */
 #pragma once
 
@@ -17,7 +16,7 @@ G_DECLARE_FINAL_TYPE (EaselInputRow, easel_input_row, EASEL, INPUT_ROW, AdwActio
 
 const char *easel_input_row_get_path (EaselInputRow *self);
 void easel_input_row_set_path (EaselInputRow *self, const char *path);
-gboolean easel_input_row_get_fits (EaselInputRow *self);
+/* Whether one of another shape stands between bars, or is cut. */
 void easel_input_row_set_fits (EaselInputRow *self, gboolean fits);
 /* The clip's size in pixels, whose shape the thumbnail has. */
 void easel_input_row_set_size (EaselInputRow *self, int width, int height);

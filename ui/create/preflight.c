@@ -56,6 +56,26 @@ add (GString *text, const char *part)
     g_string_append_printf (text, "%s%s", text->len ? " · " : "", part);
 }
 
+/* What becomes of a picture or clip of another shape. */
+static void
+add_input (GString *text, const EaselRequestSettings *s, const EaselPlan *plan)
+{
+  const double wanted = plan->height > 0 ? (double) plan->width / plan->height : 1;
+  const double given = plan->input_height > 0 ? (double) plan->input_width / plan->input_height : wanted;
+  const int cut = (int) (100 * (1 - MIN (wanted / given, given / wanted)) + 0.5);
+  g_autofree char *words = NULL;
+
+  if (plan->input_height <= 0)
+    return;
+  if (s->fit_input)
+    words = g_strdup (given > wanted ? _ ("The input stands between bars above and below.")
+                                     : _ ("The input stands between bars at its sides."));
+  else
+    words = given > wanted ? g_strdup_printf (_ ("%d %% of the input are cut off at its sides."), cut)
+                           : g_strdup_printf (_ ("%d %% of the input are cut off at its top and bottom."), cut);
+  g_string_append_printf (text, "\n%s", words);
+}
+
 static void
 say_plan (EaselPreflight *self, EaselRequest *request, const EaselPlan *plan)
 {
@@ -66,7 +86,7 @@ say_plan (EaselPreflight *self, EaselRequest *request, const EaselPlan *plan)
   int count = MAX (1, s->count);
   g_autofree char *format = NULL;
   double bytes = easel_speeds_bytes (settings, plan, format_of (settings, plan, &format)) * count;
-  double seconds = easel_speeds_seconds (settings, device, s->model, plan);
+  double seconds = easel_speeds_seconds (settings, device, s, plan);
   g_autofree char *peak = g_format_size (plan->peak_bytes), *size = g_format_size ((guint64) bytes);
   /* Translators: an amount of memory, such as "3.2 GB of memory". */
   g_autofree char *memory = g_strdup_printf (_ ("%s of memory"), peak);
@@ -88,6 +108,7 @@ say_plan (EaselPreflight *self, EaselRequest *request, const EaselPlan *plan)
     }
   if (plan->takes_turns)
     add (text, _ ("its parts take turns in memory"));
+  add_input (text, s, plan);
   if (bytes > (double) free_bytes ())
     g_string_append_printf (text, "\n%s", _ ("There is not enough room on the disk for that."));
   gtk_label_set_label (self->label, text->str);

@@ -19,6 +19,8 @@
 #include "ui/window.h"
 
 #define PLAN_DELAY_MS 250 /* quiet time after a change before the plan is asked for */
+#define FIT 1              /* of the rows of "If Its Shape Differs" */
+#define FASTER 0.3         /* EaselRequestSettings.reuse of who says no number */
 
 struct _EaselSettingsPanel
 {
@@ -29,14 +31,14 @@ struct _EaselSettingsPanel
   EaselPreflight *preflight;
   AdwEntryRow *negative, *seed;
   AdwComboRow *model;
-  AdwComboRow *sampler;
+  AdwComboRow *sampler, *shape;
   EaselInputRow *input;
   EaselSizeRow *size;
-  AdwActionRow *count_row, *dynamic_row;
+  AdwActionRow *count_row, *dynamic_row, *faster_row, *exact_size_row;
   GtkSpinButton *count;
   AdwExpanderRow *advanced;
   EaselValueRow *frames, *fps, *steps, *guidance, *strength;
-  GtkSwitch *dynamic;
+  GtkSwitch *dynamic, *faster, *exact_size;
   GtkToggleButton *lock;
   GtkButton *generate;
   GtkWidget *editing;
@@ -51,6 +53,7 @@ struct _EaselSettingsPanel
   GCancellable *listing, *reading;
   guint plan_timeout;
   gint64 last_seed;       /* -1: none used yet */
+  double reuse;           /* what "Faster" asks for */
   gboolean listed;        /* the models are known */
 };
 
@@ -172,7 +175,7 @@ build (EaselSettingsPanel *self, gboolean complete, GError **error)
       s.human_instruction = own->human_instruction;
       s.max_tokens = own->max_tokens;
       s.input = kind != EASEL_INPUT_NONE ? easel_input_row_get_path (self->input) : NULL;
-      s.fit_input = s.input && easel_input_row_get_fits (self->input);
+      s.fit_input = s.input && adw_combo_row_get_selected (self->shape) == FIT;
       if (complete && !s.input && (kind == EASEL_INPUT_PICTURE || kind == EASEL_INPUT_CLIP))
         {
           g_set_error_literal (error, EASEL_ERROR, EASEL_ERROR_BAD_REQUEST,
@@ -186,10 +189,13 @@ build (EaselSettingsPanel *self, gboolean complete, GError **error)
       s.frames = (int) easel_value_row_get_value (self->frames);
       s.fps = easel_value_row_get_value (self->fps);
       s.dynamic_guidance = gtk_switch_get_active (self->dynamic);
+      s.reuse = gtk_switch_get_active (self->faster) ? self->reuse : 0;
       s.strength = s.input && self->facts->rules.input != EASEL_INPUT_PICTURE
                        ? easel_value_row_get_value (self->strength)
                        : 0;
     }
+  else
+    s.resolution_binning = !gtk_switch_get_active (self->exact_size);
   return easel_request_new (&s, error);
 }
 
@@ -243,7 +249,16 @@ input_changed_cb (EaselSettingsPanel *self)
   gboolean changes = makes_clips (self) && self->facts->rules.input != EASEL_INPUT_PICTURE &&
                      easel_input_row_get_path (self->input);
 
+  gtk_widget_set_visible (GTK_WIDGET (self->shape), easel_input_row_get_path (self->input) != NULL &&
+                                                        gtk_widget_get_visible (GTK_WIDGET (self->input)));
   gtk_widget_set_visible (GTK_WIDGET (self->strength), changes);
+  changed_cb (self);
+}
+
+static void
+shape_changed_cb (EaselSettingsPanel *self)
+{
+  easel_input_row_set_fits (self->input, adw_combo_row_get_selected (self->shape) == FIT);
   changed_cb (self);
 }
 
@@ -313,10 +328,13 @@ apply_request (EaselSettingsPanel *self, EaselRequest *request)
   if (s->strength > 0)
     easel_value_row_set_value (self->strength, s->strength);
   gtk_switch_set_active (self->dynamic, s->dynamic_guidance);
+  self->reuse = s->reuse > 0 ? s->reuse : FASTER;
+  gtk_switch_set_active (self->faster, s->reuse > 0);
+  gtk_switch_set_active (self->exact_size, !s->resolution_binning);
   /* A file carries the last part of a name only, which says what it was, not where. */
   if (s->input && g_path_is_absolute (s->input))
     easel_input_row_set_path (self->input, s->input);
-  easel_input_row_set_fits (self->input, s->fit_input);
+  adw_combo_row_set_selected (self->shape, s->fit_input ? FIT : 0);
   easel_sampler_row_choose (self->sampler, s->sampler);
   if (s->seed >= 0)
     set_seed (self, s->seed);
@@ -338,6 +356,8 @@ show_rules (EaselSettingsPanel *self)
   gtk_widget_set_visible (GTK_WIDGET (self->frames), clips);
   gtk_widget_set_visible (GTK_WIDGET (self->fps), clips);
   gtk_widget_set_visible (GTK_WIDGET (self->dynamic_row), clips);
+  gtk_widget_set_visible (GTK_WIDGET (self->faster_row), clips);
+  gtk_widget_set_visible (GTK_WIDGET (self->exact_size_row), !clips);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->count_row), clips ? _ ("Clips") : _ ("Pictures"));
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->count), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   clips ? _ ("Clips") : _ ("Pictures"), -1);
@@ -566,6 +586,7 @@ easel_settings_panel_class_init (EaselSettingsPanelClass *klass)
   BIND (model);
   BIND (sampler);
   BIND (input);
+  BIND (shape);
   BIND (size);
   BIND (count_row);
   BIND (count);
@@ -577,6 +598,10 @@ easel_settings_panel_class_init (EaselSettingsPanelClass *klass)
   BIND (strength);
   BIND (dynamic_row);
   BIND (dynamic);
+  BIND (faster_row);
+  BIND (faster);
+  BIND (exact_size_row);
+  BIND (exact_size);
   BIND (lock);
   BIND (generate);
   BIND (editing);
@@ -612,7 +637,8 @@ connect_controls (EaselSettingsPanel *self)
     { self->steps, "notify::value", changed_cb },           { self->guidance, "notify::value", changed_cb },
     { self->frames, "notify::value", changed_cb },          { self->strength, "notify::value", changed_cb },
     { self->count, "value-changed", changed_cb },           { self->negative, "changed", changed_cb },
-    { self->input, "notify::path", input_changed_cb },      { self->input, "notify::fits", changed_cb },
+    { self->input, "notify::path", input_changed_cb },      { self->shape, "notify::selected", shape_changed_cb },
+    { self->faster, "notify::active", changed_cb },         { self->exact_size, "notify::active", changed_cb },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (connections); i++)
@@ -628,6 +654,7 @@ easel_settings_panel_init (EaselSettingsPanel *self)
 
   gtk_widget_init_template (GTK_WIDGET (self));
   self->last_seed = -1;
+  self->reuse = FASTER;
   self->models = gtk_string_list_new (NULL);
   adw_combo_row_set_model (self->model, G_LIST_MODEL (self->models));
   easel_sampler_row_setup (self->sampler);

@@ -13,7 +13,8 @@ G_BEGIN_DECLS
 void easel_speeds_learn (GSettings *settings, const char *device, EaselJob *job, const EaselPlan *plan, gint64 bytes,
                          const char *format);
 /* Seconds that one picture of this plan will take once its model is loaded; < 0: nothing is known yet. */
-double easel_speeds_seconds (GSettings *settings, const char *device, const char *model, const EaselPlan *plan);
+double easel_speeds_seconds (GSettings *settings, const char *device, const EaselRequestSettings *s,
+                             const EaselPlan *plan);
 /* Bytes of the file; always something. */
 double easel_speeds_bytes (GSettings *settings, const EaselPlan *plan, const char *format);
 

@@ -107,6 +107,10 @@ add_settings (EaselGalleryFacts *self, const EaselRequestSettings *s)
 {
   g_autofree char *size = s->width && s->height ? g_strdup_printf ("%d × %d", s->width, s->height) : NULL;
   g_autofree char *seed = s->seed >= 0 ? g_strdup_printf ("%" G_GINT64_FORMAT, s->seed) : NULL;
+  g_autofree char *reused = s->reused > 0 ? g_strdup_printf (_ ("%d of %d steps used the work of others"), s->reused,
+                                                             s->steps)
+                                          : NULL;
+  g_autofree char *likeness = s->psnr > 0 ? g_strdup_printf ("PSNR %.1f dB, SSIM %.3f", s->psnr, s->ssim) : NULL;
 
   add_row (self, self->made, _ ("Prompt"), s->prompt, "prompt");
   add_row (self, self->made, _ ("Left Out"), s->negative, "negative");
@@ -122,6 +126,9 @@ add_settings (EaselGalleryFacts *self, const EaselRequestSettings *s)
     add_number (self, _ ("Frames"), s->frames, "%.0f", "frames");
   if (s->frames > 1 && s->fps > 0)
     add_number (self, _ ("Frames a Second"), s->fps, "%.4g", "fps");
+  add_row (self, self->made, _ ("Faster"), reused, NULL);
+  add_row (self, self->made, _ ("Like the Exact Clip"), likeness, NULL);
+  add_row (self, self->made, _ ("Computed"), s->resolution_binning ? NULL : _ ("At exactly this size"), NULL);
   add_row (self, self->made, _ ("Begins With"), s->input, NULL);
   add_row (self, self->made, _ ("Precision"), s->precision, NULL);
 }
