@@ -263,6 +263,13 @@ shape_changed_cb (EaselSettingsPanel *self)
 }
 
 static void
+exact_size_changed_cb (EaselSettingsPanel *self)
+{
+  easel_size_row_set_exact (self->size, gtk_switch_get_active (self->exact_size));
+  changed_cb (self);
+}
+
+static void
 size_changed_cb (EaselSettingsPanel *self)
 {
   easel_input_row_set_size (self->input, easel_size_row_get_width (self->size), easel_size_row_get_height (self->size));
@@ -357,7 +364,7 @@ show_rules (EaselSettingsPanel *self)
   gtk_widget_set_visible (GTK_WIDGET (self->fps), clips);
   gtk_widget_set_visible (GTK_WIDGET (self->dynamic_row), clips);
   gtk_widget_set_visible (GTK_WIDGET (self->faster_row), clips);
-  gtk_widget_set_visible (GTK_WIDGET (self->exact_size_row), !clips);
+  gtk_widget_set_visible (GTK_WIDGET (self->exact_size_row), !clips && !rules->only_sizes && rules->multiple <= 1);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->count_row), clips ? _ ("Clips") : _ ("Pictures"));
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->count), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   clips ? _ ("Clips") : _ ("Pictures"), -1);
@@ -638,7 +645,7 @@ connect_controls (EaselSettingsPanel *self)
     { self->frames, "notify::value", changed_cb },          { self->strength, "notify::value", changed_cb },
     { self->count, "value-changed", changed_cb },           { self->negative, "changed", changed_cb },
     { self->input, "notify::path", input_changed_cb },      { self->shape, "notify::selected", shape_changed_cb },
-    { self->faster, "notify::active", changed_cb },         { self->exact_size, "notify::active", changed_cb },
+    { self->faster, "notify::active", changed_cb },         { self->exact_size, "notify::active", exact_size_changed_cb },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (connections); i++)

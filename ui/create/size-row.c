@@ -20,6 +20,7 @@ struct _EaselSizeRow
   GtkButton *reset;
 
   EaselModelRules rules;
+  gboolean exact;
 };
 
 G_DEFINE_FINAL_TYPE (EaselSizeRow, easel_size_row, ADW_TYPE_PREFERENCES_ROW)
@@ -121,6 +122,8 @@ say_rule (EaselSizeRow *self)
     /* Translators: the numbers are pixels. */
     rule = g_strdup_printf (_ ("Sides go in steps of %d pixels, from %d to %d; %d × %d is what it was trained for."),
                             rules->multiple, rules->least, rules->most, rules->sizes[0].width, rules->sizes[0].height);
+  else if (self->exact && (w != width || h != height))
+    rule = g_strdup_printf (_ ("Computed at exactly this size; the nearest shape it was trained for is %d × %d."), w, h);
   else if (w == width && h == height)
     rule = g_strdup_printf (_ ("A shape it was trained for. Any size from %d to %d pixels can be made."), rules->least,
                             rules->most);
@@ -214,6 +217,14 @@ add_shape (EaselSizeRow *self, gsize i)
   gtk_accessible_update_property (GTK_ACCESSIBLE (child), GTK_ACCESSIBLE_PROPERTY_LABEL, _ (ratios[i].name),
                                   GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, tip, -1);
   gtk_flow_box_insert (self->shapes, child, -1);
+}
+
+void
+easel_size_row_set_exact (EaselSizeRow *self, gboolean exact)
+{
+  self->exact = exact;
+  if (self->rules.n_sizes > 0)
+    say_rule (self);
 }
 
 void

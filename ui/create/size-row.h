@@ -18,6 +18,8 @@ int easel_size_row_get_width (EaselSizeRow *self);
 int easel_size_row_get_height (EaselSizeRow *self);
 /* Brought into what the model can do. */
 void easel_size_row_set_size (EaselSizeRow *self, int width, int height);
+/* Says that nothing is made at the nearest trained shape and cut. */
+void easel_size_row_set_exact (EaselSizeRow *self, gboolean exact);
 /* What can be chosen; goes to the model's own size when the present one was the last model's own, or cannot be kept. */
 void easel_size_row_set_rules (EaselSizeRow *self, const EaselModelRules *rules);
 
