@@ -645,7 +645,8 @@ connect_controls (EaselSettingsPanel *self)
     { self->frames, "notify::value", changed_cb },          { self->strength, "notify::value", changed_cb },
     { self->count, "value-changed", changed_cb },           { self->negative, "changed", changed_cb },
     { self->input, "notify::path", input_changed_cb },      { self->shape, "notify::selected", shape_changed_cb },
-    { self->faster, "notify::active", changed_cb },         { self->exact_size, "notify::active", exact_size_changed_cb },
+    { self->faster, "notify::active", changed_cb },
+    { self->exact_size, "notify::active", exact_size_changed_cb },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (connections); i++)

@@ -123,7 +123,8 @@ say_rule (EaselSizeRow *self)
     rule = g_strdup_printf (_ ("Sides go in steps of %d pixels, from %d to %d; %d × %d is what it was trained for."),
                             rules->multiple, rules->least, rules->most, rules->sizes[0].width, rules->sizes[0].height);
   else if (self->exact && (w != width || h != height))
-    rule = g_strdup_printf (_ ("Computed at exactly this size; the nearest shape it was trained for is %d × %d."), w, h);
+    rule = g_strdup_printf (_ ("Computed at exactly this size; the nearest shape it was trained for is %d × %d."), w,
+                            h);
   else if (w == width && h == height)
     rule = g_strdup_printf (_ ("A shape it was trained for. Any size from %d to %d pixels can be made."), rules->least,
                             rules->most);
