@@ -48,6 +48,10 @@ static const Setting SETTINGS[] = {
   { "max-tokens", KIND_INT, AT (max_tokens), 1, 4096, NULL },
   { "frames", KIND_INT, AT (frames), 1, 10000, NULL },
   { "fps", KIND_DOUBLE, AT (fps), 0.001, 1000, NULL },
+  { "dynamic-guidance", KIND_BOOL, AT (dynamic_guidance), 0, 0, NULL },
+  { "strength", KIND_DOUBLE, AT (strength), 0.001, 1, NULL },
+  { "fit-input", KIND_BOOL, AT (fit_input), 0, 0, NULL },
+  { "reuse", KIND_DOUBLE, AT (reuse), 0.001, 1, NULL },
   { "noise", KIND_TEXT, AT (noise), 0, 64, "|cpu|cuda|" },
   { "precision", KIND_TEXT, AT (precision), 0, 64, "|f32|bf16|f16|fp8|int8|" },
 };

@@ -26,7 +26,8 @@ test_settings (void)
                                      "size: 1024x768\nsteps: 20\nguidance: 4.5\nseed: 9223372036854775807\n"
                                      "sampler: flow-dpm++\ncount: 3\nresolution-binning: false\n"
                                      "human-instruction: False\nmax-tokens: 300\nframes: 49\nfps: 8\nnoise: cuda\n"
-                                     "precision: bf16\n");
+                                     "precision: bf16\ndynamic-guidance: true\nstrength: 0.5\nfit-input: true\n"
+                                     "reuse: 0.3\n");
   const EaselRequestSettings *s = easel_recipe_settings (r, 0);
   g_autoptr (GError) error = NULL;
   g_autoptr (EaselRequest) request = NULL;
@@ -51,6 +52,10 @@ test_settings (void)
   g_assert_cmpfloat (s->fps, ==, 8);
   g_assert_cmpstr (s->noise, ==, "cuda");
   g_assert_cmpstr (s->precision, ==, "bf16");
+  g_assert_true (s->dynamic_guidance);
+  g_assert_cmpfloat (s->strength, ==, 0.5);
+  g_assert_true (s->fit_input);
+  g_assert_cmpfloat (s->reuse, ==, 0.3);
   request = easel_request_new (s, &error);
   g_assert_no_error (error);
   g_assert_nonnull (request);
@@ -322,6 +327,9 @@ test_write (void)
       s.seed = 0;
       s.human_instruction = FALSE;
       s.fps = 7.5;
+      s.dynamic_guidance = s.fit_input = i % 2;
+      s.strength = i % 2 ? 0.25 : 0;
+      s.reuse = i % 2 ? 0.2 : 0;
       s.noise = "cuda";
       text = easel_recipe_to_yaml (&s, PROMPTS[i], NULL, &error);
       g_assert_no_error (error);
@@ -339,6 +347,10 @@ test_write (void)
       g_assert_false (back->human_instruction);
       g_assert_true (back->resolution_binning);
       g_assert_cmpfloat (back->fps, ==, 7.5);
+      g_assert_cmpint (back->dynamic_guidance, ==, s.dynamic_guidance);
+      g_assert_cmpint (back->fit_input, ==, s.fit_input);
+      g_assert_cmpfloat (back->strength, ==, s.strength);
+      g_assert_cmpfloat (back->reuse, ==, s.reuse);
       g_assert_cmpstr (back->noise, ==, "cuda");
       g_assert_null (back->sampler);
     }
