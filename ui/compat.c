@@ -274,17 +274,28 @@ easel_compat_present_preferences (GtkWidget *parent, const char *title, GPtrArra
 }
 
 void
+easel_compat_text_view_ends (GtkTextView *view)
+{
+  gtk_text_view_set_buffer (view, NULL);
+}
+
+void
 easel_compat_setup_switcher (AdwApplicationWindow *window, AdwHeaderBar *bar, AdwViewStack *stack,
                              AdwViewSwitcherBar *bottom)
 {
 #if ADW_CHECK_VERSION (1, 4, 0)
-  GtkWidget *switcher = adw_view_switcher_new ();
+  /* A stack, as a title widget that is taken away and put back has its role set twice, which GTK 4.18 calls critical. */
+  GtkWidget *switcher = adw_view_switcher_new (), *titles = gtk_stack_new ();
   AdwBreakpoint *narrow = adw_breakpoint_new (adw_breakpoint_condition_parse ("max-width: 600sp"));
   adw_view_switcher_set_stack (ADW_VIEW_SWITCHER (switcher), stack);
   adw_view_switcher_set_policy (ADW_VIEW_SWITCHER (switcher), ADW_VIEW_SWITCHER_POLICY_WIDE);
-  adw_header_bar_set_title_widget (bar, switcher);
+  gtk_stack_set_hhomogeneous (GTK_STACK (titles), FALSE);
+  gtk_stack_add_named (GTK_STACK (titles), switcher, "switcher");
+  gtk_stack_add_named (GTK_STACK (titles), adw_window_title_new (gtk_window_get_title (GTK_WINDOW (window)), ""), "title");
+  adw_header_bar_set_title_widget (bar, titles);
   adw_view_switcher_bar_set_stack (bottom, stack);
-  adw_breakpoint_add_setters (narrow, G_OBJECT (bottom), "reveal", TRUE, G_OBJECT (bar), "title-widget", NULL, NULL);
+  adw_breakpoint_add_setters (narrow, G_OBJECT (bottom), "reveal", TRUE, G_OBJECT (titles), "visible-child-name",
+                              "title", NULL);
   adw_application_window_add_breakpoint (window, narrow);
 #else
   GtkWidget *title = adw_view_switcher_title_new ();
@@ -296,16 +307,33 @@ easel_compat_setup_switcher (AdwApplicationWindow *window, AdwHeaderBar *bar, Ad
 #endif
 }
 
+#if ADW_CHECK_VERSION (1, 4, 0)
+/* Of what easel_compat_split_new() gives: a bin whose breakpoint folds it. */
+static AdwOverlaySplitView *
+overlay_of (GtkWidget *split)
+{
+  return ADW_OVERLAY_SPLIT_VIEW (adw_breakpoint_bin_get_child (ADW_BREAKPOINT_BIN (split)));
+}
+#endif
+
 GtkWidget *
 easel_compat_split_new (GtkWidget *side, GtkWidget *content, gboolean at_end)
 {
 #if ADW_CHECK_VERSION (1, 4, 0)
+  GtkWidget *bin = adw_breakpoint_bin_new ();
+  AdwBreakpoint *narrow = adw_breakpoint_new (adw_breakpoint_condition_parse ("max-width: 700sp"));
   AdwOverlaySplitView *split = ADW_OVERLAY_SPLIT_VIEW (adw_overlay_split_view_new ());
   adw_overlay_split_view_set_sidebar (split, side);
   adw_overlay_split_view_set_content (split, content);
   adw_overlay_split_view_set_sidebar_position (split, at_end ? GTK_PACK_END : GTK_PACK_START);
+  gtk_widget_set_size_request (side, 320, -1); /* a window may be 350 wide */
+  adw_overlay_split_view_set_sidebar_width_fraction (split, 0.5);
   adw_overlay_split_view_set_max_sidebar_width (split, 380);
-  return GTK_WIDGET (split);
+  adw_breakpoint_add_setters (narrow, G_OBJECT (split), "collapsed", TRUE, NULL);
+  adw_breakpoint_bin_set_child (ADW_BREAKPOINT_BIN (bin), GTK_WIDGET (split));
+  adw_breakpoint_bin_add_breakpoint (ADW_BREAKPOINT_BIN (bin), narrow);
+  gtk_widget_set_size_request (bin, 320, 280); /* the least: a bin with breakpoints has none of its own */
+  return bin;
 #else
   AdwFlap *split = ADW_FLAP (adw_flap_new ());
   adw_flap_set_flap (split, side);
@@ -321,7 +349,7 @@ void
 easel_compat_split_set_shown (GtkWidget *split, gboolean shown)
 {
 #if ADW_CHECK_VERSION (1, 4, 0)
-  adw_overlay_split_view_set_show_sidebar (ADW_OVERLAY_SPLIT_VIEW (split), shown);
+  adw_overlay_split_view_set_show_sidebar (overlay_of (split), shown);
 #else
   adw_flap_set_reveal_flap (ADW_FLAP (split), shown);
 #endif
@@ -331,7 +359,7 @@ gboolean
 easel_compat_split_get_shown (GtkWidget *split)
 {
 #if ADW_CHECK_VERSION (1, 4, 0)
-  return adw_overlay_split_view_get_show_sidebar (ADW_OVERLAY_SPLIT_VIEW (split));
+  return adw_overlay_split_view_get_show_sidebar (overlay_of (split));
 #else
   return adw_flap_get_reveal_flap (ADW_FLAP (split));
 #endif
@@ -341,7 +369,7 @@ gboolean
 easel_compat_split_is_folded (GtkWidget *split)
 {
 #if ADW_CHECK_VERSION (1, 4, 0)
-  return adw_overlay_split_view_get_collapsed (ADW_OVERLAY_SPLIT_VIEW (split));
+  return adw_overlay_split_view_get_collapsed (overlay_of (split));
 #else
   return adw_flap_get_folded (ADW_FLAP (split));
 #endif
@@ -351,7 +379,7 @@ void
 easel_compat_split_watch_folded (GtkWidget *split, GCallback callback, gpointer instance)
 {
 #if ADW_CHECK_VERSION (1, 4, 0)
-  g_signal_connect_object (split, "notify::collapsed", callback, instance, G_CONNECT_SWAPPED);
+  g_signal_connect_object (overlay_of (split), "notify::collapsed", callback, instance, G_CONNECT_SWAPPED);
 #else
   g_signal_connect_object (split, "notify::folded", callback, instance, G_CONNECT_SWAPPED);
 #endif

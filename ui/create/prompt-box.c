@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ui/application.h"
+#include "ui/compat.h"
 #include "ui/create/model-facts.h"
 #include "ui/create/spelling.h"
 
@@ -259,6 +260,8 @@ easel_prompt_box_dispose (GObject *object)
   g_clear_handle_id (&self->timeout, g_source_remove);
   g_cancellable_cancel (self->counting);
   g_clear_object (&self->counting);
+  if (self->text)
+    easel_compat_text_view_ends (self->text);
   gtk_widget_dispose_template (GTK_WIDGET (object), EASEL_TYPE_PROMPT_BOX);
   G_OBJECT_CLASS (easel_prompt_box_parent_class)->dispose (object);
 }

@@ -27,6 +27,7 @@ typedef struct
 typedef struct
 {
   GtkTextView *view; /* borrowed: owns this */
+  GtkTextBuffer *buffer;
   GtkTextTag *tag;
   GMenu *menu;
   const Speller *speller; /* NULL until there is one */
@@ -245,18 +246,19 @@ spelling_free (gpointer data)
 
   g_clear_handle_id (&self->timeout, g_source_remove);
   g_clear_object (&self->menu);
+  g_clear_object (&self->buffer);
   g_free (self->word);
   g_free (self);
 }
 
-/* Before the view lets go of its buffer. */
+/* The view may have let go of its buffer. */
 static void
 view_destroy_cb (GtkWidget *view, gpointer user_data)
 {
   Spelling *self = g_object_get_data (G_OBJECT (view), "easel-spelling");
 
   if (self)
-    g_signal_handlers_disconnect_by_data (gtk_text_view_get_buffer (self->view), self);
+    g_signal_handlers_disconnect_by_data (self->buffer, self);
   g_object_set_data (G_OBJECT (view), "easel-spelling", NULL);
 }
 
@@ -274,6 +276,7 @@ easel_spelling_attach (GtkTextView *view)
   GtkGesture *gesture = gtk_gesture_click_new ();
 
   self->view = view;
+  self->buffer = g_object_ref (buffer);
   self->menu = g_menu_new ();
   self->tag = gtk_text_buffer_create_tag (buffer, NULL, "underline", PANGO_UNDERLINE_ERROR, NULL);
   g_action_map_add_action_entries (G_ACTION_MAP (group), actions, G_N_ELEMENTS (actions), self);

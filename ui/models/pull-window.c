@@ -205,6 +205,8 @@ easel_pull_window_dispose (GObject *object)
   EaselPullWindow *self = EASEL_PULL_WINDOW (object);
 
   g_cancellable_cancel (self->cancellable);
+  if (self->licence_text)
+    easel_compat_text_view_ends (self->licence_text);
   gtk_widget_dispose_template (GTK_WIDGET (object), EASEL_TYPE_PULL_WINDOW);
   G_OBJECT_CLASS (easel_pull_window_parent_class)->dispose (object);
 }
