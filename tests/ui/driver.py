@@ -316,8 +316,9 @@ class App:
             time.sleep(0.05)
 
     def all(self, role, name=None, within=None, hidden=False):
-        """Those of a role ("" any, or a tuple of roles) and name (a string, a function of it, None any) that have a size."""
-        roles = (role,) if isinstance(role, str) else role
+        """Those of a role ("" any; a toggle is a push button too, as versions of GTK differ) and name (a string, a function
+        of it, None any) that have a size."""
+        roles = ("push button", "toggle button") if role == "push button" else (role,)
         match = [n for n in self.nodes(within) if (not role or n.role in roles) and (
             name is None or (name(n.name) if callable(name) else n.name == name))]
         if hidden:

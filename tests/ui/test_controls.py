@@ -65,7 +65,7 @@ app.key("Down", "Return")
 app.find("push button", "Default for Sampler")
 
 app.write("text", "Seed", "42")
-lock = app.find(("toggle button", "push button"), "Keep This Seed")
+lock = app.find("push button", "Keep This Seed")
 app.press(lock, "Keep This Seed")
 # GTK shows a button pressed for a quarter of a second before it is.
 app.wait(lambda: app.again(lock).has(PRESSED) or app.again(lock).has(CHECKED), 30, "the seed to be kept")
@@ -104,7 +104,8 @@ check(app.quit() == 0, "quits cleanly")
 # Presets: saved under a name, loaded, a file that others can open. From the next start on, which has the last settings.
 app = App()
 app.wait(lambda: app.find("push button", "Generate").has(SENSITIVE), 60, "Generate to be ready")
-steps = app.find("slider", "Steps") if app.all("slider", "Steps") else app.all("slider", "Steps", hidden=True)[0]
+app.click(app.find("list item", "Advanced"))
+steps = app.find("slider", "Steps")
 app.wait(lambda: app.value_of(steps) == 6, 30, "the last settings after a start")
 app.press("push button", "Presets")
 app.find("label", "Settings you save appear here.")

@@ -30,7 +30,7 @@ def row(app, prompt):
 
 
 def pause(app):
-    app.press(("toggle button", "push button"), "Pause the Queue")  # GTK calls it the one or the other
+    app.press("push button", "Pause the Queue")
 
 
 app = begin(LONG)
