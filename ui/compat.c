@@ -291,7 +291,8 @@ easel_compat_setup_switcher (AdwApplicationWindow *window, AdwHeaderBar *bar, Ad
   adw_view_switcher_set_policy (ADW_VIEW_SWITCHER (switcher), ADW_VIEW_SWITCHER_POLICY_WIDE);
   gtk_stack_set_hhomogeneous (GTK_STACK (titles), FALSE);
   gtk_stack_add_named (GTK_STACK (titles), switcher, "switcher");
-  gtk_stack_add_named (GTK_STACK (titles), adw_window_title_new (gtk_window_get_title (GTK_WINDOW (window)), ""), "title");
+  gtk_stack_add_named (GTK_STACK (titles), adw_window_title_new (gtk_window_get_title (GTK_WINDOW (window)), ""),
+                       "title");
   adw_header_bar_set_title_widget (bar, titles);
   adw_view_switcher_bar_set_stack (bottom, stack);
   adw_breakpoint_add_setters (narrow, G_OBJECT (bottom), "reveal", TRUE, G_OBJECT (titles), "visible-child-name",

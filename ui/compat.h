@@ -35,8 +35,8 @@ void easel_compat_open_with (GtkWindow *parent, GFile *file, EaselOpened opened,
 /* Shows a file among its neighbours in the file manager. */
 void easel_compat_show_in_folder (GtkWindow *parent, GFile *file, EaselOpened opened, gpointer user_data);
 
-/* Before a text view goes: GTK 4.18 tells screen readers of the buffer that it gives back when it is finalised, and takes
- * a reference to itself for that. */
+/* Before a text view goes: GTK 4.18 tells screen readers of the buffer that it gives back when it is finalised, and
+ * takes a reference to itself for that. */
 void easel_compat_text_view_ends (GtkTextView *view);
 
 /* Preferences as the platform shows them: pages are AdwPreferencesPage. */
