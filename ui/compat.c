@@ -284,7 +284,7 @@ easel_compat_setup_switcher (AdwApplicationWindow *window, AdwHeaderBar *bar, Ad
                              AdwViewSwitcherBar *bottom)
 {
 #if ADW_CHECK_VERSION (1, 4, 0)
-  /* A stack, as a title widget that is taken away and put back has its role set twice, which GTK 4.18 calls critical. */
+  /* A stack: of a title widget that is taken away and put back the role is set twice, which GTK 4.18 calls critical. */
   GtkWidget *switcher = adw_view_switcher_new (), *titles = gtk_stack_new ();
   AdwBreakpoint *narrow = adw_breakpoint_new (adw_breakpoint_condition_parse ("max-width: 600sp"));
   adw_view_switcher_set_stack (ADW_VIEW_SWITCHER (switcher), stack);

@@ -18,10 +18,10 @@
  *
  * Settings are the members of EaselRequestSettings in YAML's spelling: model, prompt, negative, width, height, size,
  * steps, stop-after, guidance, seed, sampler, count, resolution-binning, human-instruction, max-tokens, frames, fps,
- * dynamic-guidance, strength, fit-input, reuse, noise, precision. `null` takes an inherited value back to the caller's default. Order of precedence: the caller's
- * defaults, the recipe extended, this recipe, the picture, the caller's overrides. A recipe that has no `pictures`
- * inherits those of the one it extends, and without any it is one picture. A name to extend is relative to the first
- * file's folder.
+ * dynamic-guidance, strength, fit-input, reuse, noise, precision. `null` takes an inherited value back to the caller's
+ * default. Order of precedence: the caller's defaults, the recipe extended, this recipe, the picture, the caller's
+ * overrides. A recipe that has no `pictures` inherits those of the one it extends, and without any it is one picture. A
+ * name to extend is relative to the first file's folder.
  *
  * Values are checked where they stand, with file and line in the error; what depends on the model is checked by the
  * pipeline. A recipe is hostile input: see yaml.h; at most EASEL_RECIPE_MAX_EXTENDS files follow each other, none with
