@@ -148,7 +148,7 @@ app.find("push button", "Edit in Create")
 app.find("label", "Seed")
 for role, name in (("push button", "Larger"), ("push button", "Smaller"), ("push button", "Move to the Trash"),
                    ("push button", "The Next One"), ("push button", "Copy Seed"), ("push button", "Use Seed in Create"),
-                   ("push button", "Make Variations"), ("image", "a tree next to a house")):
+                   ("push button", "Variations"), ("image", "a tree next to a house")):
     check(app.find(role, name), f"{role} {name!r} has its name")
 app.press("push button", "Larger")
 app.press("push button", "5 stars")

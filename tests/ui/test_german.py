@@ -3,7 +3,11 @@
 """The window in German: every page, the preferences, and a picture, with the words of the translation."""
 from driver import *
 
-app = App(env={"LANGUAGE": "de", "LC_ALL": os.environ.get("EASEL_GERMAN_LOCALE", "C.UTF-8")})
+# Since glibc 2.39 the locale C.UTF-8 has no translations, and a machine need not have a German one: make it.
+env = {"LANGUAGE": "de", "LC_ALL": "C.UTF-8"}
+if subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", home("de_DE.UTF-8")], capture_output=True).returncode == 0:
+    env.update(LOCPATH=home(), LC_ALL="de_DE.UTF-8")
+app = App(env=env)
 app.find("push button", "Erzeugen")
 app.wait(lambda: app.find("push button", "Erzeugen").has(SENSITIVE), 60, "the button to be ready")
 app.find("label", "Was dieser Rechner kann")
