@@ -146,7 +146,7 @@ look_at_input (const CogRecipe *r, EaselPlan *plan)
 {
   const EaselRequestSettings *s = r->settings;
   int width = 0, height = 0;
-  double wanted, given;
+  gboolean sides;
 
   if (r->kind == COG_FROM_TEXT || !s->input)
     return;
@@ -159,12 +159,10 @@ look_at_input (const CogRecipe *r, EaselPlan *plan)
     }
   else if (!easel_image_probe (s->input, &width, &height, NULL))
     return;
-  wanted = (double) s->width / s->height;
-  given = height > 0 ? (double) width / height : wanted;
-  if (given <= 1.01 * wanted && wanted <= 1.01 * given)
-    return;
   plan->input_width = width;
   plan->input_height = height;
+  if (easel_plan_input_cut (plan, &sides) < 1 - 1 / 1.01) /* the same, but for rounding */
+    plan->input_width = plan->input_height = 0;
 }
 
 /* What becomes of an input of another shape, and which of its frames are used; "" when there is nothing to say. */
@@ -173,7 +171,8 @@ say_input (const CogRecipe *r, const EaselPlan *plan)
 {
   const EaselRequestSettings *s = r->settings;
   const int w = plan->input_width, h = plan->input_height;
-  const double wanted = (double) s->width / s->height, given = h > 0 ? (double) w / h : wanted;
+  gboolean sides;
+  const double cut = easel_plan_input_cut (plan, &sides);
   const char *what = r->kind == COG_FROM_CLIP ? "clip" : "picture";
   g_autofree char *frames = r->kind == COG_FROM_CLIP && s->input
                                 ? g_strdup_printf ("; the first %d frames of the clip are used", cog_input_frames (r))
@@ -183,10 +182,9 @@ say_input (const CogRecipe *r, const EaselPlan *plan)
     return g_steal_pointer (&frames);
   if (s->fit_input)
     return g_strdup_printf ("%s; the %s of %d × %d stands between bars %s", frames, what, w, h,
-                            given > wanted ? "above and below" : "at its sides");
+                            sides ? "above and below" : "at its sides");
   return g_strdup_printf ("%s; %.0f %% of the %s of %d × %d are cut off at its %s", frames,
-                          100 * (1 - MIN (wanted / given, given / wanted)), what, w, h,
-                          given > wanted ? "sides" : "top and bottom");
+                          100 * cut, what, w, h, sides ? "sides" : "top and bottom");
 }
 
 static char *
@@ -248,7 +246,7 @@ cog_plans (CogPipeline *self, CogRecipe *r, GError **error)
   const guint64 budget = easel_plan_budget (self->device, self->used_before);
   g_autoptr (GArray) plans = easel_plans_new ();
   EaselCogTiling ways[MAX_WAYS];
-  EaselPlan seen = { 0 };
+  EaselPlan seen = { .width = r->settings->width, .height = r->settings->height };
 
   look_at_input (r, &seen);
   if (!cog_parts_load_vae (self, &self->dry, error)) /* another precision has closed it */

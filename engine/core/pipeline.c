@@ -23,6 +23,16 @@ easel_plan_clear (EaselPlan *plan)
   *plan = (EaselPlan){ 0 };
 }
 
+double
+easel_plan_input_cut (const EaselPlan *plan, gboolean *sides)
+{
+  const double wanted = plan->height > 0 ? (double) plan->width / plan->height : 1;
+  const double given = plan->input_height > 0 ? (double) plan->input_width / plan->input_height : wanted;
+
+  *sides = given > wanted;
+  return 1 - MIN (wanted / given, given / wanted);
+}
+
 gboolean
 easel_pipeline_plan (EaselPipeline *self, EaselRequest *resolved, EaselPlan *out, GError **error)
 {

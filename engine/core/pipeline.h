@@ -32,6 +32,9 @@ typedef struct
   char *summary;               /* a sentence for the person */
 } EaselPlan;
 void easel_plan_clear (EaselPlan *plan);
+/* The part of the input, 0 to 1, that is cut off to give it the shape of what is made; 0 where input_width is. *sides:
+ * at its sides (fitted: with bars above and below), not at its top and bottom. */
+double easel_plan_input_cut (const EaselPlan *plan, gboolean *sides);
 
 /* Bytes a job may use of a device of which used_before are taken already: its limit; on a card without one what is
  * free now; on the processor seven tenths of what the machine has, not of what happens to be free: the same request

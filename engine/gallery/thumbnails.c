@@ -139,19 +139,13 @@ find_shared (const char *path, const char *size, gint64 mtime)
   return fresh (thumbnail, mtime) ? g_steal_pointer (&thumbnail) : NULL;
 }
 
-/* Also of files that the gallery does not keep. */
-static gboolean
-moves (const char *path)
-{
-  EaselItemKind kind;
-
-  return easel_gallery_kind_of (path, &kind) ? kind == EASEL_ITEM_CLIP : easel_video_moves (path);
-}
-
 static EaselPicture *
 read_source (const char *path, GError **error)
 {
-  return moves (path) ? easel_video_read (path, 1, error) : easel_image_read (path, error);
+  EaselItemKind kind = EASEL_ITEM_PICTURE;
+
+  easel_gallery_kind_of (path, &kind);
+  return kind == EASEL_ITEM_CLIP ? easel_video_read (path, 1, error) : easel_image_read (path, error);
 }
 
 /* Where things of this file are in the person's cache. */
@@ -200,12 +194,15 @@ make_thumbnail (const char *path, int side, const Places *places, GError **error
   g_autoptr (EaselPicture) picture = read_source (path, &problem);
   g_autoptr (GByteArray) bytes = NULL;
   g_autofree guint8 *small = NULL;
+  EaselItemKind kind;
   int width, height;
 
   if (!picture)
     {
+      gboolean clip = easel_gallery_kind_of (path, &kind) && kind == EASEL_ITEM_CLIP;
+
       if (g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_DAMAGED) ||
-          (!moves (path) && g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED)))
+          (!clip && g_error_matches (problem, EASEL_ERROR, EASEL_ERROR_UNSUPPORTED)))
         bytes = encode (NULL, 1, 1, places->uri, places->mtime);
       if (bytes)
         store (places->failure, bytes, NULL);

@@ -288,14 +288,4 @@ open_card (int index, bool portable, EaselDevice **out, char *why, size_t size)
   return EASEL_STATUS_OK;
 }
 
-__attribute__ ((visibility ("default"))) extern const EaselCudaModule easel_cuda_module;
-
-const EaselCudaModule easel_cuda_module = {
-  .abi = EASEL_CUDA_MODULE_ABI,
-  .size_stream = sizeof (EaselStream),
-  .size_device = sizeof (EaselDevice),
-  .size_backend = sizeof (EaselBackend),
-  .size_ops = sizeof (EaselOps),
-  .size_tensor = sizeof (EaselTensor),
-  .open = open_card,
-};
+EASEL_CUDA_MODULE_DEFINE (open_card);

@@ -18,4 +18,17 @@ typedef struct
   EaselStatus (*open) (int index, bool portable, EaselDevice **out, char *why, size_t why_size);
 } EaselCudaModule;
 
+/* Defines the symbol, in the one file of a module that opens cards. */
+#define EASEL_CUDA_MODULE_DEFINE(open_card)                                                    \
+  __attribute__ ((visibility ("default"))) extern const EaselCudaModule easel_cuda_module; \
+  const EaselCudaModule easel_cuda_module = {                                                  \
+    .abi = EASEL_CUDA_MODULE_ABI,                                                              \
+    .size_stream = sizeof (EaselStream),                                                       \
+    .size_device = sizeof (EaselDevice),                                                       \
+    .size_backend = sizeof (EaselBackend),                                                     \
+    .size_ops = sizeof (EaselOps),                                                             \
+    .size_tensor = sizeof (EaselTensor),                                                       \
+    .open = (open_card),                                                                       \
+  }
+
 extern const EaselOps easel_cuda_ops;

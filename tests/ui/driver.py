@@ -169,6 +169,11 @@ def settings_get(key):
         return text
 
 
+def offer(title):
+    """The name of the button that downloads a model: newer GTK says what it is for only, not what it does too."""
+    return lambda name: name in (title, "Download… " + title)
+
+
 def check(condition, what):
     print(("ok   " if condition else "FAIL ") + what, flush=True)
     if not condition:

@@ -7,7 +7,7 @@ import random
 import sys
 import time
 
-from driver import SENSITIVE, SOURCE, App, check, desktop, home
+from driver import SENSITIVE, SOURCE, App, check, desktop, home, offer
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "hub"))
 from hubserver import File, Hub, Repo, sana  # noqa: E402
@@ -47,11 +47,6 @@ def downloads():
 
 def download_row(title):
     return app.find("list item", title, within=downloads())
-
-
-def offer(title):
-    """The name of a row's button: newer GTK says what it is for only, not what it does too."""
-    return lambda name: name in (title, "Download… " + title)
 
 
 def search(words, finds):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from driver import SOURCE, App, check, home, sh
+from driver import SOURCE, App, check, home, offer, sh
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "hub"))
 from hubserver import Hub, Repo, sana  # noqa: E402
@@ -66,13 +66,13 @@ def find_gated():
     app.key("ctrl+a", "Delete")
     app.type("gated")
     app.key("Return")
-    return app.wait(lambda: app.all("push button", lambda name: name in ("org/gated", "Download… org/gated")), 10, must=False)
+    return app.wait(lambda: app.all("push button", offer("org/gated")), 10, must=False)
 
 
 app.key("alt+3")
 app.find("label", "Available")
 app.wait(find_gated, 90, "the search")
-app.press("push button", lambda name: name in ("org/gated", "Download… org/gated"))
+app.press("push button", offer("org/gated"))
 app.wait(lambda: len(app.windows()) == 2, 60, "the dialog")
 app.use_window()
 says("only for people who are signed in")

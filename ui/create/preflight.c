@@ -60,19 +60,18 @@ add (GString *text, const char *part)
 static void
 add_input (GString *text, const EaselRequestSettings *s, const EaselPlan *plan)
 {
-  const double wanted = plan->height > 0 ? (double) plan->width / plan->height : 1;
-  const double given = plan->input_height > 0 ? (double) plan->input_width / plan->input_height : wanted;
-  const int cut = (int) (100 * (1 - MIN (wanted / given, given / wanted)) + 0.5);
+  gboolean sides;
+  const int cut = (int) (100 * easel_plan_input_cut (plan, &sides) + 0.5);
   g_autofree char *words = NULL;
 
   if (plan->input_height <= 0)
     return;
   if (s->fit_input)
-    words = g_strdup (given > wanted ? _ ("The input stands between bars above and below.")
-                                     : _ ("The input stands between bars at its sides."));
+    words = g_strdup (sides ? _ ("The input stands between bars above and below.")
+                              : _ ("The input stands between bars at its sides."));
   else
-    words = given > wanted ? g_strdup_printf (_ ("%d %% of the input are cut off at its sides."), cut)
-                           : g_strdup_printf (_ ("%d %% of the input are cut off at its top and bottom."), cut);
+    words = sides ? g_strdup_printf (_ ("%d %% of the input are cut off at its sides."), cut)
+                  : g_strdup_printf (_ ("%d %% of the input are cut off at its top and bottom."), cut);
   g_string_append_printf (text, "\n%s", words);
 }
 
